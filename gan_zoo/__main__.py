@@ -1,0 +1,177 @@
+"""The command line: ./launch.sh [COMMAND] [CONFIG[:DATA]] [--workdir=DIR] [--config.FIELD=VALUE ...]"""
+
+import argparse
+import errno
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+
+from gan_zoo.errors import UserError
+
+DEFAULT = "configs/dcgan.py:digits"
+PROJECT = Path(__file__).resolve().parent.parent
+
+USAGE = """\
+./launch.sh [train] [CONFIG[:DATA]] [--workdir=DIR] [--init-from=DIR] [--config.FIELD=VALUE ...]
+./launch.sh evaluate --workdir=DIR
+./launch.sh sample --workdir=DIR [--num=N] [--label=K] [--seed=S] [--output=FILE.png]
+./launch.sh describe [CONFIG[:DATA]] [--compile] [--config.FIELD=VALUE ...]
+./launch.sh list
+./launch.sh data NAME
+./launch.sh test [pytest's arguments]
+
+Without arguments: train configs/dcgan.py:digits. The same command again continues a run."""
+
+
+def train(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Trains a config's model, or continues."""
+    from gan_zoo.train import train
+
+    workdir = args.workdir or Path("runs", Path(args.config.partition(":")[0]).stem + "-" + _data_name(args.config))
+    result = train(_config(args, overrides), workdir, args.init_from)
+    if result is not None:
+        _report(Path(workdir))
+        print("   ".join(f"{name} {value}" for name, value in result.items()))
+        print(f"everything is in {workdir}: look at {workdir}/samples")
+
+
+def evaluate(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Scores the newest checkpoint of a run."""
+    from gan_zoo import trained, workdir
+    from gan_zoo.evaluate import evaluate
+
+    path = _needs_workdir(args)
+    workdir.write(path / "evaluation.json", evaluate(trained.load(path)))
+    _report(path)
+
+
+def sample(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Draws samples from the newest checkpoint of a run into one PNG."""
+    import numpy as np
+
+    from gan_zoo import figures, trained
+
+    learned = trained.load(_needs_workdir(args))
+    images = learned.sample(args.seed, args.num, args.label)
+    output = Path(args.output or Path(args.workdir, "samples", f"samples_{args.num}_seed_{args.seed}.png"))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if images.ndim == 2:
+        figures.save_points(output, images, np.zeros((0, 2)))
+    else:
+        columns = min(args.num, 10)
+        fill = -args.num % columns
+        images = np.concatenate([images, np.ones((fill, *images.shape[1:]), images.dtype)])
+        figures.save_grid(output, images.reshape(-1, columns, *images.shape[1:]))
+    print(output)
+
+
+def describe(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Shows the networks and phases of a config, from shapes alone."""
+    from gan_zoo.describe import describe
+
+    print(describe(_config(args, overrides), args.compile))
+
+
+def members(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Lists the configs, a line each."""
+    from gan_zoo.describe import members
+
+    for name, line in members(PROJECT / "configs"):
+        print(f"{name:24} {line}")
+
+
+def bring(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Brings a data set through the package client that has it."""
+    from gan_zoo import data
+
+    if not args.config:
+        raise UserError("say which data set: ./launch.sh data fashion_mnist")
+    print(data.bring(args.config))
+
+
+COMMANDS = {
+    "train": train,
+    "evaluate": evaluate,
+    "sample": sample,
+    "describe": describe,
+    "list": members,
+    "data": bring,
+}
+
+
+def main(argv: list[str]) -> int:
+    """Runs a command; 0 if it went well, 2 with one short message if the user has to do something."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("gan_zoo").setLevel(logging.INFO)
+    # What libraries warn their developers of is not for users.
+    warnings.simplefilter("ignore")
+    try:
+        command, args, overrides = parse(argv)
+        COMMANDS[command](args, overrides)
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"gan_zoo: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        print("gan_zoo: the disk is full: free some space, then run the same command again", file=sys.stderr)
+        return 2
+    return 0
+
+
+def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
+    """The command, its arguments, and the config's overrides."""
+    command = argv[0] if argv and argv[0] in COMMANDS else "train"
+    rest = argv[1:] if argv and argv[0] in COMMANDS else argv
+    overrides = [item.removeprefix("--") for item in rest if item.startswith("--config.")]
+    parser = _Parser(usage=USAGE, add_help=True, allow_abbrev=False)
+    parser.add_argument("config", nargs="?", default=None if command == "data" else DEFAULT)
+    parser.add_argument("--workdir")
+    parser.add_argument("--init-from")
+    parser.add_argument("--num", type=int, default=16)
+    parser.add_argument("--label", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output")
+    parser.add_argument("--compile", action="store_true")
+    return command, parser.parse_args([item for item in rest if not item.startswith("--config.")]), overrides
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        raise UserError(f"{message}\n{USAGE}")
+
+
+def _config(args: argparse.Namespace, overrides: list[str]):
+    from gan_zoo import config
+
+    path, colon, data_name = args.config.partition(":")
+    if not Path(path).is_file() and (PROJECT / path).is_file():
+        path = str(PROJECT / path)
+    return config.load(path + colon + data_name, overrides)
+
+
+def _data_name(config: str) -> str:
+    return config.partition(":")[2].replace("/", "_") or "default"
+
+
+def _needs_workdir(args: argparse.Namespace) -> Path:
+    if not args.workdir:
+        raise UserError("say which run: --workdir=DIR")
+    return Path(args.workdir)
+
+
+def _report(path: Path) -> None:
+    from gan_zoo import workdir
+
+    for name, score in (workdir.read(path / "evaluation.json") or {"scores": {}})["scores"].items():
+        print(f"{name:24} {score['value']}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

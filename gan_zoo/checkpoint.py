@@ -1,0 +1,208 @@
+"""Checkpoints: everything that training remembers, in one step, verified when it comes back.
+
+A checkpoint holds the state as named leaves and, beside them, which round of which phase it is, the config, and
+a SHA-256 of every leaf, since storage can flip a bit without anybody noticing.
+"""
+
+import contextlib
+import hashlib
+import logging
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
+
+from gan_zoo.errors import UserError
+
+LATEST = 2
+log = logging.getLogger("gan_zoo")
+
+
+class Restored(NamedTuple):
+    """A verified checkpoint: the global round, its leaves by path, and what was noted beside them."""
+
+    round: int
+    leaves: dict[str, np.ndarray]
+    info: dict[str, Any]
+
+
+class Damaged(Exception):
+    """A checkpoint that is not what was saved."""
+
+
+def to_leaves(state: Any) -> dict[str, np.ndarray]:
+    """The leaves of a state on the host, by path, in the order of the paths. Random keys become their words."""
+    words = jax.tree.map(lambda x: jax.random.key_data(x) if _is_key(x) else x, state)
+    flat, _ = jax.tree_util.tree_flatten_with_path(jax.device_get(words))
+    named = {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf) for path, leaf in flat}
+    return dict(sorted(named.items()))
+
+
+def from_leaves(like: Any, leaves: Mapping[str, np.ndarray]) -> Any:
+    """The state with the structure of ``like`` (arrays or shapes) and the values of ``leaves``.
+
+    Raises:
+        UserError: the leaves are those of another state.
+    """
+
+    def pick(path, leaf):
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        if name not in leaves:
+            raise UserError(f"the checkpoint has no {name}: it is of another model")
+        value = leaves[name]
+        if _is_key(leaf):
+            return jax.random.wrap_key_data(value)
+        if value.shape != leaf.shape or value.dtype != leaf.dtype:
+            raise UserError(
+                f"the checkpoint's {name} is {value.dtype} {value.shape}, the model's {leaf.dtype} {leaf.shape}"
+            )
+        return value
+
+    return jax.tree_util.tree_map_with_path(pick, like)
+
+
+def _is_key(x: Any) -> bool:
+    return jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+
+
+def fingerprint(leaves: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 over all leaves in the order of their paths, each with its path, type and shape."""
+    total = hashlib.sha256()
+    for name, leaf in sorted(leaves.items()):
+        total.update(f"{name} {leaf.dtype} {leaf.shape}\n".encode())
+        total.update(np.ascontiguousarray(leaf).tobytes())
+    return total.hexdigest()
+
+
+class Checkpoints:
+    """The checkpoints of one run, in FOLDER/<global round>/.
+
+    Kept are the latest two, the last of each phase, and the one with the best score.
+
+    Args:
+        phase_ends: global rounds whose checkpoint is kept.
+        read_only: nothing is changed in the folder, in which another process may be training.
+    """
+
+    def __init__(self, folder: Path, phase_ends: Sequence[int] = (), read_only: bool = False):
+        self.folder, self.phase_ends, self.read_only = Path(folder).absolute(), set(phase_ends), read_only
+        if read_only:
+            options = ocp.CheckpointManagerOptions(read_only=True)
+        else:
+            options = ocp.CheckpointManagerOptions(preservation_policy=self, cleanup_tmp_directories=True)
+        self.manager = ocp.CheckpointManager(self.folder, options=options)
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
+        """Orbax's question (PreservationPolicy)."""
+        latest = {checkpoint.step for checkpoint in checkpoints[-LATEST:]}
+        scored = [checkpoint for checkpoint in checkpoints if checkpoint.metrics]
+        best = max(scored, key=lambda checkpoint: checkpoint.metrics["score"]).step if scored else None
+        keep = latest | self.phase_ends | {best}
+        return [checkpoint.step in keep for checkpoint in checkpoints]
+
+    def save(self, number: int, state: Any, info: Mapping[str, Any], score: float | None = None) -> None:
+        """Saves in the background; what is not finite is refused.
+
+        Raises:
+            UserError: a leaf has values that are not finite, or the disk is full.
+        """
+        if number in self.manager.all_steps():
+            return
+        leaves = to_leaves(state)
+        for name, leaf in leaves.items():
+            if np.issubdtype(leaf.dtype, np.floating) and not np.isfinite(leaf).all():
+                raise UserError(f"{name} is not finite at round {number}: not saved, the checkpoint before it stays")
+        items = ocp.args.Composite(
+            state=ocp.args.StandardSave(leaves), info=ocp.args.JsonSave({**info, "leaves": _manifest(leaves)})
+        )
+        with _told(f"checkpoint {number}"):
+            self.manager.save(number, args=items, metrics=None if score is None else {"score": score})
+
+    def wait(self) -> None:
+        """Returns when everything is on disk.
+
+        Raises:
+            UserError: it could not be written.
+        """
+        with _told("the checkpoint"):
+            self.manager.wait_until_finished()
+
+    def restore(self, fits: Callable[[dict], bool] = lambda info: True) -> Restored | None:
+        """The newest good checkpoint that ``fits``, or None. Newer ones that are damaged or unfit are set aside."""
+        for number in sorted(self.manager.all_steps(), reverse=True):
+            try:
+                restored = self.read(number)
+            except Damaged as error:
+                log.warning("CHECKPOINT %d IS DAMAGED AND NOT USED: %s. Trying the one before it.", number, error)
+                self._set_aside(number, "damaged")
+                continue
+            if fits(restored.info):
+                return restored
+            self._set_aside(number, "unused")
+        return None
+
+    def read(self, number: int) -> Restored:
+        """One checkpoint, verified.
+
+        Raises:
+            Damaged: something is missing or is not what was saved.
+        """
+        quiet = logging.getLogger("absl")
+        level, _ = quiet.level, quiet.setLevel(logging.CRITICAL)
+        try:
+            info = self.manager.restore(number, args=ocp.args.Composite(info=ocp.args.JsonRestore())).info
+            target = {k: np.zeros(v["shape"], v["dtype"]) for k, v in info["leaves"].items()}
+            items = ocp.args.Composite(state=ocp.args.StandardRestore(target))
+            leaves = self.manager.restore(number, args=items).state
+        except Exception as error:  # Orbax and TensorStore raise whatever they met; the first line says it.
+            raise Damaged(str(error).splitlines()[0][:200] if str(error) else type(error).__name__) from None
+        finally:
+            quiet.setLevel(level)
+        found = _manifest(leaves)
+        for name, noted in info["leaves"].items():
+            if found[name] != noted:
+                raise Damaged(f"{name} has another checksum than when it was saved")
+        return Restored(number, leaves, info)
+
+    def close(self) -> None:
+        """Waits and lets go of the folder."""
+        self.wait()
+        self.manager.close()
+
+    def _set_aside(self, number: int, why: str) -> None:
+        if self.read_only:
+            return
+        if jax.process_index() == 0:
+            aside = self.folder / f"{why}-{number}"
+            shutil.rmtree(aside, ignore_errors=True)
+            (self.folder / str(number)).rename(aside)
+        if jax.process_count() > 1:
+            multihost_utils.sync_global_devices(f"set aside {number}")
+        self.manager.reload()
+
+
+def _manifest(leaves: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    def digest(leaf):
+        return hashlib.sha256(np.ascontiguousarray(leaf).tobytes()).hexdigest()
+
+    return {
+        name: {"shape": list(leaf.shape), "dtype": str(leaf.dtype), "sha256": digest(leaf)}
+        for name, leaf in leaves.items()
+    }
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Turns what goes wrong in writing into one short message."""
+    try:
+        yield
+    except Exception as error:  # Orbax and TensorStore raise whatever the file system said.
+        full = any(word in str(error) for word in ("No space left", "RESOURCE_EXHAUSTED", "ENOSPC", "File too large"))
+        reason = "the disk is full" if full else (str(error).splitlines() or [type(error).__name__])[0][:200]
+        advice = "free some space, then run the same command again" if full else "run the same command again"
+        raise UserError(f"could not save {what}: {reason}. Earlier checkpoints are kept: {advice}") from error

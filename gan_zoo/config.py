@@ -1,0 +1,210 @@
+"""Configs: a file's ``get_config(data)``, completed with every default, with the command line's changes.
+
+A config file names what it sets; the rest comes from RUN below, from the model's fields and from the settings of
+the networks and optimizers that it chooses. So every field can be changed as ``--config.FIELD=VALUE``.
+"""
+
+import ast
+import dataclasses
+import difflib
+import importlib.util
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from gan_zoo import data, optimizers
+from gan_zoo.errors import UserError, choose
+from gan_zoo.game import Phase
+from gan_zoo.registry import find
+
+# Fields of every config. All that ends in _every is counted in rounds; 0 means only at the end.
+RUN = {
+    "model": "gan",
+    "dataset": "digits",
+    "image_shape": (),  # (height, width, channels); () is the data set's own
+    "classes": 0,  # 0 is the data set's own
+    "seed": 0,
+    "precision": "float32",
+    "rounds": 1000,
+    "phases": {},  # lengths of the phases where there are several; rounds caps each
+    "batch_size": 64,
+    "log_every": 100,
+    "sample_every": 500,
+    "checkpoint_every": 500,
+    "eval_every": 0,
+    "eval_samples": 10_000,
+    "best_score": "",  # the checkpoint with the highest such score is kept
+}
+PRECISIONS = ("float32", "bfloat16", "float64")
+
+
+def load(name: str, overrides: list[str]) -> ConfigDict:
+    """The config of "PATH[:DATA]" with overrides such as "config.rounds=10".
+
+    Raises:
+        UserError: no such file or data setting, an unknown field, a value of a wrong type.
+    """
+    path, _, argument = name.partition(":")
+    if not Path(path).is_file():
+        raise UserError(f"no config file {path!r}: ./launch.sh list shows the members")
+    module_spec = importlib.util.spec_from_file_location(f"config_{Path(path).stem}", path)
+    module = importlib.util.module_from_spec(module_spec)
+    module_spec.loader.exec_module(module)
+    config = complete(module.get_config(argument) if argument else module.get_config())
+    return override(config, overrides)
+
+
+def settings(name: str, known: Mapping[str, Mapping[str, Any]], data_name: str) -> dict[str, Any]:
+    """One of a config file's settings, by the data's name; helper for ``get_config``."""
+    choose(f"data of configs/{name}.py", data_name, known)
+    return dict(known[data_name])
+
+
+def complete(given: Mapping[str, Any]) -> ConfigDict:
+    """A config with every field: lists become tuples where the default is one.
+
+    Raises:
+        UserError: a field that neither RUN nor the model knows.
+    """
+    given = given.to_dict() if isinstance(given, ConfigDict) else dict(given)
+    model = find("models", given.get("model", RUN["model"])).Model
+    fields = {f.name: _default(f) for f in dataclasses.fields(model)}
+    known = {**RUN, **fields}
+    for name in given:
+        choose("config field", name, known)
+    values = {name: _like(default, given.get(name, default)) for name, default in known.items()}
+    for name, module in model.modules(values).items():
+        values[name] = _fill(name, _module_settings(module), given.get(name, {}))
+    for name in fields:
+        if name.endswith("optimizer"):
+            values[name] = _fill(name, optimizers.settings(values[name]["name"]), {**fields[name], **values[name]})
+    return ConfigDict(values)
+
+
+def override(config: ConfigDict, overrides: list[str]) -> ConfigDict:
+    """Applies "config.FIELD=VALUE" strings, those that choose other settings first."""
+    texts = {}
+    for item in overrides:
+        name, equals, text = item.removeprefix("config.").partition("=")
+        if not equals:
+            raise UserError(f"--{item} needs a value: --config.FIELD=VALUE")
+        texts[name] = text
+    for name, text in sorted(texts.items()):
+        if name in ("model", "architecture") or name.endswith("optimizer.name"):
+            config = _choose_again(config, name, text)
+    paths = flatten(config)
+    for name in texts:
+        if name not in paths:
+            near = difflib.get_close_matches(name, paths, n=1, cutoff=0.5)
+            near = near or [path for path in paths if path.rpartition(".")[2] == name.rpartition(".")[2]]
+            hint = f"did you mean config.{near[0]}?" if near else f"there are: {', '.join(sorted(paths))}"
+            raise UserError(f"unknown field config.{name}: {hint}")
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_dict("config", config, flag_values=values)
+    for name, text in texts.items():
+        try:
+            if isinstance(paths[name], tuple):
+                text = str(_tuple(text, paths[name]))
+            values(["", f"--config.{name}={text}"])
+        except (flags.Error, ValueError, TypeError, SyntaxError) as error:
+            kind = type(paths[name]).__name__
+            raise UserError(f"config.{name} is of type {kind}, and {text!r} is none ({error})") from None
+    return config
+
+
+def build(config: ConfigDict) -> tuple[data.Spec, list[Phase]]:
+    """The data's spec and the phases of a run.
+
+    Raises:
+        UserError: fields that do not fit together, or the data.
+    """
+    choose("precision", config.precision, PRECISIONS)
+    for name in ("rounds", "batch_size", "log_every", "eval_samples"):
+        if config[name] < 1:
+            raise UserError(f"config.{name} is {config[name]}: it must be at least 1")
+    spec = data.spec(config.dataset, config.image_shape, config.classes)
+    model = find("models", config.model).Model
+    fields = {f.name: config[f.name] for f in dataclasses.fields(model)}
+    model = model(**{k: v.to_dict() if isinstance(v, ConfigDict) else v for k, v in fields.items()})
+    compute = "bfloat16" if config.precision == "bfloat16" else None
+    phases = []
+    for phase in model.phases(spec):
+        game = dataclasses.replace(phase.game, compute=compute)
+        rounds = min(config.rounds, config.phases.get(phase.name, config.rounds))
+        phases.append(dataclasses.replace(phase, game=game, rounds=rounds))
+    return spec, phases
+
+
+def to_json(config: ConfigDict) -> dict[str, Any]:
+    """The config as plain JSON values."""
+    return json.loads(config.to_json())
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted path -> value of every leaf."""
+    flat = {}
+    for name, value in config.items():
+        nested = isinstance(value, Mapping | ConfigDict)
+        flat.update(flatten(value, f"{prefix}{name}.") if nested else {f"{prefix}{name}": value})
+    return flat
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Lines "field: old -> new" of what differs and must not when a run is resumed.
+
+    ``rounds`` and ``*_every`` may change: they do not touch what a round does.
+    """
+    old, new = flatten(old), flatten(new)
+    free = {name for name in {*old, *new} if name == "rounds" or name.endswith("_every")}
+    changed = [name for name in sorted({*old, *new} - free) if old.get(name) != new.get(name)]
+    return [f"config.{name}: {old.get(name)} -> {new.get(name)}" for name in changed]
+
+
+def _choose_again(config: ConfigDict, name: str, text: str) -> ConfigDict:
+    """Sets a field that decides which settings there are, and takes the new choice's defaults."""
+    values = config.to_dict()
+    if name == "model":
+        fields = {f.name for f in dataclasses.fields(find("models", text).Model)}
+        values = {k: v for k, v in values.items() if k in RUN or k in fields} | {"model": text}
+    elif name == "architecture":
+        for module in find("models", config.model).Model.modules(values):
+            values.pop(module)
+        values["architecture"] = text
+    else:
+        which = choose("config field", name.split(".")[0], values)
+        rate = {k: v for k, v in values[which].items() if k in optimizers.COMMON}
+        values[which] = {**optimizers.settings(text), **rate}
+    return complete(values)
+
+
+def _fill(what: str, known: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    for name in given:
+        choose(f"field of config.{what}", name, known)
+    return {name: _like(default, given.get(name, default)) for name, default in known.items()}
+
+
+def _like(default: Any, value: Any) -> Any:
+    return tuple(value) if isinstance(default, tuple) else value
+
+
+def _tuple(text: str, default: tuple) -> tuple:
+    value = ast.literal_eval(text)
+    kinds = {type(item) for item in default} or {int}
+    if not isinstance(value, tuple | list) or {type(item) for item in value} - kinds:
+        raise TypeError(f"write for example '{default or (32, 32, 3)}'")
+    return tuple(value)
+
+
+def _default(field: dataclasses.Field) -> Any:
+    return field.default_factory() if field.default is dataclasses.MISSING else field.default
+
+
+def _module_settings(module: type) -> dict[str, Any]:
+    """A Flax module's fields that have a default: the others are the model's to give."""
+    parameters = inspect.signature(module).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in ("parent", "name")}

@@ -1,0 +1,135 @@
+"""Data sets by name: "kind" or "kind:argument" is served by the module gan_zoo/data/KIND.py.
+
+Such a module gives `spec(argument, image_shape, classes)`, `load(argument, split, image_shape, classes)` and,
+where a package client can bring the set, `bring(argument)`. It has `ARGUMENT`, what its argument is called,
+if it takes one, and `SHAPE`, if its sets have but one. The shape () and 0 classes ask for the set's own.
+"""
+
+import contextlib
+import fcntl
+import importlib
+import os
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from gan_zoo.errors import UserError, choose
+
+# Names that cannot be names of modules, that share one, or that a function here has.
+ALIASES = {
+    "8gaussians": "points:8gaussians",
+    "25gaussians": "points:25gaussians",
+    "swissroll": "points:swissroll",
+    "folder": "image_folder",
+}
+# Modules here that no data set is named after.
+HELPERS = {"feed", "order", "images", "points", "image_folder"}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What networks need to know of a data set, without reading it."""
+
+    name: str
+    shape: tuple[int, ...]  # (H, W, C), or (2,) for points in the plane
+    classes: int  # 0: no labels
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One split of a data set: examples by index."""
+
+    spec: Spec
+    split: str
+    size: int
+    # indices [N] -> {"image": uint8 [N, H, W, C] (points: float32 [N, 2]), "label": int32 [N] if labelled}
+    take: Callable[[np.ndarray], dict[str, np.ndarray]]
+    arrays: dict[str, np.ndarray] | None  # the whole split when it fits in memory, else None: take reads
+    class_names: tuple[str, ...] = ()
+
+
+def spec(name: str, image_shape: tuple[int, ...] = (), classes: int = 0) -> Spec:
+    """Describes a data set, reading one image at most."""
+    module, argument = _find(name)
+    found = module.spec(argument, _checked(module, image_shape), classes)
+    _agreed(found, classes)
+    return found
+
+
+def load(name: str, split: str, image_shape: tuple[int, ...] = (), classes: int = 0) -> Source:
+    """Opens the split "train" or "test" of a data set, in memory where it fits."""
+    module, argument = _find(name)
+    choose("split", split, ("train", "test"))
+    source = module.load(argument, split, _checked(module, image_shape), classes)
+    _agreed(source.spec, classes)
+    return source
+
+
+def bring(name: str) -> Path:
+    """Brings a data set with a package client and says where it is: the command `./launch.sh data NAME`."""
+    module, argument = _find(name)
+    if not hasattr(module, "bring"):
+        raise UserError(f"{name} needs no bringing: train on it as it is")
+    return module.bring(argument)
+
+
+def folder() -> Path:
+    """Where brought and prepared sets live: $GAN_ZOO_DATA or ~/.cache/gan_zoo/data."""
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.environ.get("GAN_ZOO_DATA") or Path(cache, "gan_zoo", "data")).expanduser()
+
+
+def in_memory(
+    spec: Spec,
+    split: str,
+    image: np.ndarray,
+    label: np.ndarray | None = None,
+    class_names: tuple[str, ...] = (),
+) -> Source:
+    """A source of arrays: image [N, ...] and, if there are labels, label [N]."""
+    arrays = {"image": image} if label is None else {"image": image, "label": label.astype(np.int32)}
+    take = lambda indices: {key: array[indices] for key, array in arrays.items()}
+    return Source(spec, split, len(image), take, arrays, class_names)
+
+
+@contextlib.contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Holds a file lock, so that of several processes only one at a time prepares the set of this name."""
+    folder().mkdir(parents=True, exist_ok=True)
+    with open(folder() / f".{name}.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # ends with the file or the process
+        yield
+
+
+def _find(name: str) -> tuple[ModuleType, str]:
+    """The module that serves a name, and its argument."""
+    kind, _, argument = name.partition(":")
+    files = {module.name for module in pkgutil.iter_modules(__path__)}
+    choose("data set", kind, files - HELPERS | set(ALIASES))
+    file, _, own = ALIASES.get(kind, kind).partition(":")
+    module = importlib.import_module(f"{__name__}.{file}")
+    wanted = "" if own else getattr(module, "ARGUMENT", "")
+    if bool(argument) != bool(wanted):
+        raise UserError(
+            f"data set {name!r}: write {kind}:{wanted}" if wanted else f"{kind} takes no {argument!r}"
+        )
+    return module, own or argument
+
+
+def _checked(module: ModuleType, image_shape: tuple[int, ...]) -> tuple[int, ...]:
+    shape = tuple(image_shape)
+    if shape in ((), getattr(module, "SHAPE", ())):
+        return shape
+    whole = all(isinstance(size, int) and size > 0 for size in shape)
+    if not (whole and len(shape) == 3 and shape[2] in (1, 3)):
+        raise UserError(f"config.image_shape is {shape}: write (height, width, 1 or 3)")
+    return shape
+
+
+def _agreed(spec: Spec, classes: int) -> None:
+    if classes not in (0, spec.classes):
+        raise UserError(f"{spec.name} has {spec.classes} classes, not config.classes = {classes}")

@@ -1,0 +1,100 @@
+"""folder:PATH: a folder of images; its subfolders are labels, or the splits train and test."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from gan_zoo.data import Source, Spec, images
+from gan_zoo.errors import UserError
+
+ARGUMENT = "PATH"
+Files = dict[str, list[tuple[Path, str]]]  # split -> paths and names of labels
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+KNOWN = ", ".join(SUFFIXES)
+TEST = 0.1  # the share that is held out when the folder itself has no splits
+
+
+def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
+    return _describe(argument, _list(argument), image_shape)
+
+
+def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) -> Source:
+    found = _list(argument)
+    described = _describe(argument, found, image_shape)
+    files, names = found[split], _class_names(found)
+
+    def read(index: int) -> tuple[np.ndarray, int]:
+        path, name = files[index]
+        image = open_image(path)
+        if not image_shape and _shape(image) != described.shape:
+            raise UserError(
+                f"{path} is {_shape(image)}, but the first image is {described.shape}: "
+                "set config.image_shape to (height, width, channels)"
+            )
+        return images.fit(image, described.shape), names.index(name) if names else 0
+
+    return images.from_reader(described, split, len(files), read, names)
+
+
+def open_image(path: Path) -> Image.Image:
+    """A picture, whole, upright and plain."""
+    try:
+        with Image.open(path) as image:
+            return images.plain(image)
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
+        raise UserError(f"{path} cannot be read as an image ({error}): repair or remove it") from error
+
+
+def _describe(argument: str, found: Files, image_shape: tuple[int, ...]) -> Spec:
+    first, _ = found["train"][0]
+    return Spec(f"folder:{argument}", image_shape or _shape(open_image(first)), len(_class_names(found)))
+
+
+def _list(argument: str) -> Files:
+    """Files and label names ("" without labels) of both splits."""
+    root = Path(argument).expanduser()
+    if not root.is_dir():
+        raise UserError(f"there is no folder {root}")
+    if (root / "train").is_dir() and (root / "test").is_dir():
+        found = {split: _labelled(root / split) for split in ("train", "test")}
+    else:
+        found = _split(root, _labelled(root))
+    for split, files in found.items():
+        if not files:
+            raise UserError(f"{root / split} holds no images ({KNOWN})")
+    return found
+
+
+def _labelled(root: Path) -> list[tuple[Path, str]]:
+    """Files with the name of the subfolder of root that they are in, in order of their names."""
+    files = sorted(
+        path.relative_to(root)
+        for path in root.rglob("*")
+        if path.suffix.lower() in SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(root).parts)
+    )
+    labels = [file.parts[0] if len(file.parts) > 1 else "" for file in files]
+    if "" in labels and any(labels):
+        stray = root / files[labels.index("")]
+        raise UserError(f"{stray} lies beside subfolders of images: move it into one, they are the labels")
+    return [(root / file, label) for file, label in zip(files, labels, strict=True)]
+
+
+def _split(root: Path, files: list[tuple[Path, str]]) -> Files:
+    """Holds out the files whose names hash lowest: only names decide; a new file moves few others."""
+    if len(files) < 2:
+        raise UserError(f"{root} holds {len(files)} images ({KNOWN}), but two are the least")
+    hashed = lambda file: hashlib.sha256(file[0].relative_to(root).as_posix().encode()).digest()
+    test = set(sorted(files, key=hashed)[: max(1, round(TEST * len(files)))])
+    return {"train": [file for file in files if file not in test], "test": sorted(test)}
+
+
+def _class_names(found: Files) -> tuple[str, ...]:
+    return tuple(sorted({label for files in found.values() for _, label in files} - {""}))
+
+
+def _shape(image: Image.Image) -> tuple[int, int, int]:
+    return (image.height, image.width, len(image.getbands()))

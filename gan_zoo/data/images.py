@@ -1,0 +1,72 @@
+"""Pictures of any size and mode, made to fit a shape without distortion."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from gan_zoo.data import Source, Spec, in_memory
+
+MEMORY = 2 * 1024**3  # bytes; a split that is larger when decoded is read on demand
+THREADS = min(16, 2 * (os.cpu_count() or 1))
+GRAY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")  # Pillow's modes without colour
+
+
+def fit(image: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
+    """Crops the centre of a plain image to the aspect ratio of the shape and resizes it: uint8 [H, W, C]."""
+    height, width, channels = shape
+    image = image.convert("L" if channels == 1 else "RGB")
+    scale = min(image.width / width, image.height / height)  # above 1: the picture shrinks
+    if scale.is_integer():
+        kernel = Image.Resampling.BOX  # the exact mean of whole pixels
+    else:
+        kernel = Image.Resampling.LANCZOS if scale > 1 else Image.Resampling.BICUBIC
+    crop = (round(width * scale), round(height * scale))
+    left, top = (image.width - crop[0]) // 2, (image.height - crop[1]) // 2
+    image = image.resize((width, height), kernel, box=(left, top, left + crop[0], top + crop[1]))
+    return np.asarray(image).reshape(shape)
+
+
+def fit_all(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """`fit` of every image [N, h, w, c]: [N, H, W, C]; the same array where nothing changes."""
+    if images.shape[1:] == tuple(shape):
+        return images
+    return np.stack([fit(from_array(image), shape) for image in images])
+
+
+def from_array(image: np.ndarray) -> Image.Image:
+    """The picture of an array uint8 [H, W, C]."""
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+
+
+def plain(image: Image.Image) -> Image.Image:
+    """Upright, opaque on white and 8 bits deep: mode "L" where the file is gray, else "RGB"."""
+    image = ImageOps.exif_transpose(image)
+    mode = "L" if image.mode in GRAY else "RGB"
+    if image.mode.startswith("I"):  # 16 bits, which Pillow would clip at 255
+        values = np.asarray(image).clip(0, 65535).astype(np.float64)
+        image = Image.fromarray(np.round(values / 257).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert(mode)
+
+
+def from_reader(
+    spec: Spec, split: str, size: int, read: Callable[[int], tuple], class_names: tuple[str, ...] = ()
+) -> Source:
+    """A source over read(index) -> (image uint8 [H, W, C], label): in memory if it fits."""
+
+    def take(indices: np.ndarray) -> dict[str, np.ndarray]:
+        image = np.empty((len(indices), *spec.shape), np.uint8)
+        label = np.empty(len(indices), np.int32)
+        with ThreadPoolExecutor(THREADS) as pool:
+            for row, example in enumerate(pool.map(read, indices)):
+                image[row], label[row] = example
+        return {"image": image, "label": label} if spec.classes else {"image": image}
+
+    if size * int(np.prod(spec.shape)) > MEMORY:
+        return Source(spec, split, size, take, None, class_names)
+    return in_memory(spec, split, **take(np.arange(size)), class_names=class_names)

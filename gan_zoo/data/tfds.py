@@ -1,0 +1,113 @@
+"""tfds:NAME or tfds:NAME/CONFIG: image sets of the TensorFlow Datasets catalog."""
+
+import contextlib
+import http.client
+import importlib.util
+import sys
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+
+from gan_zoo.data import Source, Spec, alone, folder, images
+from gan_zoo.errors import UserError
+
+ARGUMENT = "NAME"
+CATALOG = "https://storage.googleapis.com/tfds-data"
+PATIENCE = 8  # seconds; TFDS alone would try for 210 before it says that it is offline
+
+
+def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
+    if not image_shape:
+        raise UserError(f"tfds:{argument} needs config.image_shape = (height, width, channels)")
+    return Spec(f"tfds:{argument}", image_shape, classes)
+
+
+def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) -> Source:
+    found = spec(argument, image_shape, classes)
+    builder = _prepared(argument)
+    features = builder.info.features
+    _check(builder, found)
+    examples = builder.as_data_source(_instruction(builder, split))
+
+    def read(index: int) -> tuple[np.ndarray, int]:
+        example = examples[int(index)]
+        label = example["label"] if classes else 0
+        return images.fit(images.plain(images.from_array(example["image"])), found.shape), label
+
+    names = tuple(getattr(features["label"], "names", None) or map(str, range(classes))) if classes else ()
+    return images.from_reader(found, split, len(examples), read, names)
+
+
+def bring(argument: str) -> Path:
+    """Downloads and prepares a set of the catalog; needs the network and TensorFlow."""
+    return Path(_prepared(argument).data_path)
+
+
+def reachable() -> bool:
+    """Whether the catalog answers, in PATIENCE seconds."""
+    answers = []
+
+    def ask() -> None:
+        try:
+            urllib.request.urlopen(CATALOG, timeout=PATIENCE).close()
+            answers.append(True)
+        except urllib.error.HTTPError:
+            answers.append(True)  # it refuses, so it is there
+        except (OSError, http.client.HTTPException):
+            pass
+
+    # In a thread that can be left behind: looking up a name knows no time limit.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    return bool(answers)
+
+
+def _prepared(argument: str):
+    """The builder of a prepared set; prepares it if need be."""
+    import tensorflow_datasets as tfds
+
+    directory = folder() / "tfds"
+    from_files = tfds.core.read_only_builder.builder_from_files
+    with contextlib.suppress(tfds.core.DatasetNotFoundError):
+        return from_files(argument, data_dir=directory)
+    try:
+        tfds.builder_cls(argument)
+    except tfds.core.DatasetNotFoundError:
+        raise UserError(f"the catalog of TFDS has no set {argument!r}: see tensorflow.org/datasets") from None
+    missing = "" if importlib.util.find_spec("tensorflow") else "TensorFlow"
+    missing = missing or ("" if reachable() else "the network")
+    if missing:
+        command = f"./launch.sh data tfds:{argument}"
+        raise UserError(f"{missing} is missing to prepare tfds:{argument}: run `{command}` online")
+    with alone("tfds"), contextlib.redirect_stdout(sys.stderr):  # standard output belongs to our commands
+        builder = tfds.builder(argument, data_dir=directory, file_format="array_record")
+        builder.download_and_prepare()  # under another name, renamed at the end
+    return from_files(argument, data_dir=directory)
+
+
+def _check(builder, found: Spec) -> None:
+    """Refuses sets without 8-bit images, without the labels asked for, or without random access."""
+    features, file_format = builder.info.features, builder.info.file_format.value
+    if "image" not in features or features["image"].np_dtype != np.uint8 or len(features["image"].shape) != 3:
+        raise UserError(f"{found.name} has no feature `image` of 8-bit images: {features}")
+    if found.classes and "label" not in features:
+        raise UserError(f"{found.name} has no feature `label`: set config.classes = 0")
+    if found.classes and getattr(features["label"], "num_classes", found.classes) != found.classes:
+        count = features["label"].num_classes
+        raise UserError(f"{found.name} has {count} classes, but config.classes is {found.classes}")
+    if file_format != "array_record":
+        command = f"./launch.sh data {found.name}"
+        raise UserError(f"{builder.data_path} is no array_record: delete it and run `{command}`")
+
+
+def _instruction(builder, split: str) -> str:
+    """What TFDS calls our split: a set without a test split lends the last tenth of its training split."""
+    if "train" not in builder.info.splits:
+        raise UserError(f"{builder.info.full_name} has no split train: {', '.join(builder.info.splits)}")
+    if "test" in builder.info.splits:
+        return split
+    return "train[:90%]" if split == "train" else "train[90%:]"

@@ -1,0 +1,70 @@
+"""The devices of a run: precision, the compilation cache, other processes, and the mesh."""
+
+import os
+from pathlib import Path
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh
+
+from gan_zoo.errors import UserError
+
+
+def cache_folder() -> Path:
+    """Where what can be computed again is kept: $XDG_CACHE_HOME/gan_zoo or ~/.cache/gan_zoo."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "gan_zoo"
+
+
+def prepare(precision: str) -> None:
+    """Sets JAX up for a run: float64 if asked for, compiled programs kept, other processes joined."""
+    jax.config.update("jax_enable_x64", precision == "float64")
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
+        # The defaults keep almost nothing: only what took longer than a second.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    join()
+
+
+def join() -> None:
+    """Joins the other processes if there are any.
+
+    They are announced by JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID, or by Slurm's srun, or by
+    a TPU pod.
+    """
+    environment = os.environ
+    if jax.distributed.is_initialized():
+        return
+    if environment.get("JAX_COORDINATOR_ADDRESS"):
+        try:
+            processes, process = int(environment["JAX_NUM_PROCESSES"]), int(environment["JAX_PROCESS_ID"])
+        except (KeyError, ValueError):
+            raise UserError(
+                "JAX_COORDINATOR_ADDRESS is set: JAX_NUM_PROCESSES and JAX_PROCESS_ID must be set to whole numbers too"
+            ) from None
+        jax.distributed.initialize(environment["JAX_COORDINATOR_ADDRESS"], processes, process)
+    elif int(environment.get("SLURM_STEP_NUM_TASKS", 1)) > 1 or "," in environment.get("TPU_WORKER_HOSTNAMES", ""):
+        jax.distributed.initialize()
+
+
+def make_mesh() -> Mesh:
+    """All devices of all processes along one axis, "data"."""
+    return jax.make_mesh((jax.device_count(),), ("data",), axis_types=(AxisType.Auto,))
+
+
+def local_mesh() -> Mesh:
+    """One device of this process, for what each process does on its own."""
+    return Mesh(np.array(jax.local_devices()[:1]), ("data",))
+
+
+def check_batch(batch_size: int) -> None:
+    """Refuses a batch that the devices do not divide.
+
+    Raises:
+        UserError: names the nearest sizes.
+    """
+    count = jax.device_count()
+    if batch_size % count:
+        down = batch_size // count * count
+        sizes = f"{down} or {down + count}" if down else str(count)
+        raise UserError(f"config.batch_size={batch_size} cannot be divided over {count} devices: take {sizes}")

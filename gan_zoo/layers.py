@@ -1,0 +1,148 @@
+"""Layers that two or more architectures use; images are [B, H, W, C]."""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from gan_zoo.arithmetic import conv_transpose_size
+from gan_zoo.conv import Geometry, conv, input_gradient
+
+Initializer = Callable[..., Any]
+
+
+class Conv(nn.Module):
+    """Convolution with PyTorch's padding, or a (low, high) pair: [B, H, W, I] -> [B, h, w, features]."""
+
+    features: int
+    kernel: int
+    stride: int = 1
+    padding: int | tuple[int, int] = 0
+    use_bias: bool = True
+    dilation: int = 1
+    kernel_init: Initializer = nn.initializers.lecun_normal()
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        w = self.param("kernel", self.kernel_init, (self.kernel, self.kernel, x.shape[-1], self.features))
+        x, w = nn.dtypes.promote_dtype(x, w)
+        x = conv(x, w, Geometry(self.kernel, self.stride, self.padding, self.dilation))
+        return _add_bias(self, x)
+
+
+class ConvTranspose(nn.Module):
+    """Transposed convolution with PyTorch's padding and output padding: [B, h, w, I] -> [B, H, W, features].
+
+    The kernel is [k, k, features, I]: it is the gradient of a convolution from ``features`` to I channels.
+    """
+
+    features: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    output_padding: int = 0
+    use_bias: bool = True
+    dilation: int = 1
+    kernel_init: Initializer = nn.initializers.variance_scaling(1.0, "fan_in", "normal", in_axis=-1, out_axis=-2)
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        w = self.param("kernel", self.kernel_init, (self.kernel, self.kernel, self.features, x.shape[-1]))
+        x, w = nn.dtypes.promote_dtype(x, w)
+        geometry = (self.kernel, self.stride, self.padding)
+        size = tuple(conv_transpose_size(s, *geometry, self.output_padding, self.dilation) for s in x.shape[1:3])
+        x = input_gradient(x, w, Geometry(*geometry, self.dilation), size)
+        return _add_bias(self, x)
+
+
+def _add_bias(layer: nn.Module, x: jax.Array) -> jax.Array:
+    if not layer.use_bias:
+        return x
+    return x + layer.param("bias", nn.initializers.zeros, (x.shape[-1],)).astype(x.dtype)
+
+
+def upscale_padding(kernel: int) -> dict[str, int]:
+    """Padding of a stride-2 transposed convolution that doubles the size: k=4 p=1; k=3 p=1 op=1; k=5 p=2 op=1."""
+    return {"padding": (kernel - 1) // 2, "output_padding": kernel % 2}
+
+
+class BatchNorm(nn.Module):
+    """Batch normalization in the papers' terms (momentum 0.9 is PyTorch's 0.1); statistics over all devices.
+
+    With ``classes`` the scale and bias are looked up by label: x (1 + scale[y]) + bias[y]
+    (conditional batch normalization: Dumoulin et al. 2017; de Vries et al. 2017).
+    """
+
+    classes: int = 0
+    epsilon: float = 1e-5
+    scale_init: Initializer = nn.initializers.ones
+    affine: bool = True
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool, label: jax.Array | None = None) -> jax.Array:
+        plain = self.affine and not self.classes
+        x = nn.BatchNorm(
+            use_running_average=not train,
+            momentum=0.9,
+            epsilon=self.epsilon,
+            use_scale=plain,
+            use_bias=plain,
+            scale_init=self.scale_init,
+            name="norm",
+        )(x)
+        if not self.classes:
+            return x
+        table = (self.classes, x.shape[-1])
+        around = (-1,) + (1,) * (x.ndim - 2) + (x.shape[-1],)
+        scale = self.param("scale", nn.initializers.zeros, table)[label].reshape(around)
+        bias = self.param("bias", nn.initializers.zeros, table)[label].reshape(around)
+        return (x * (1 + scale) + bias).astype(x.dtype)
+
+
+def spectral(layer: nn.Module, on: bool, train: bool) -> Callable[..., jax.Array]:
+    """The layer, with spectral normalization if ``on`` (SNGAN, Miyato et al. 2018, section 2.1).
+
+    One power iteration for each training pass; its vectors are the collection "spectral".
+    """
+    if not on:
+        return layer
+    normalized = nn.SpectralNorm(layer, collection_name="spectral")
+    return lambda *args: normalized(*args, update_stats=train)
+
+
+def maxout(x: jax.Array, pieces: int) -> jax.Array:
+    """Largest of each ``pieces`` neighbouring features (Goodfellow et al. 2013): [..., units * pieces] -> [..., units]."""
+    return x.reshape(*x.shape[:-1], -1, pieces).max(axis=-1)
+
+
+def minibatch_stddev(x: jax.Array, group: int = 4) -> jax.Array:
+    """Appends one map with the mean standard deviation over groups of samples (ProGAN, section 3).
+
+    x [B, H, W, C] -> [B, H, W, C + 1]. Sample i shares its group with i + B / group, i + 2 B / group, ...
+    """
+    group = min(group, x.shape[0])
+    groups = x.reshape(group, -1, *x.shape[1:]).astype(jnp.promote_types(x.dtype, jnp.float32))
+    deviation = jnp.sqrt(groups.var(axis=0) + 1e-8).mean(axis=(1, 2, 3))  # [B / group]
+    deviation = jnp.tile(deviation, group).reshape(-1, 1, 1, 1)
+    return jnp.concatenate([x, jnp.broadcast_to(deviation, (*x.shape[:3], 1)).astype(x.dtype)], axis=-1)
+
+
+def with_label(x: jax.Array, label: jax.Array | None, classes: int) -> jax.Array:
+    """x [B, ..., C] with the one-hot label [B] appended to each position: [B, ..., C + classes]."""
+    if label is None:
+        return x
+    one_hot = jax.nn.one_hot(label, classes, dtype=x.dtype).reshape(-1, *(1,) * (x.ndim - 2), classes)
+    return jnp.concatenate([x, jnp.broadcast_to(one_hot, (*x.shape[:-1], classes))], axis=-1)
+
+
+def upsample(x: jax.Array) -> jax.Array:
+    """Nearest-neighbour doubling: [B, H, W, C] -> [B, 2H, 2W, C]."""
+    return jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
+
+
+def average_pool(x: jax.Array) -> jax.Array:
+    """2x2 mean: [B, 2H, 2W, C] -> [B, H, W, C]."""
+    batch, height, width, channels = x.shape
+    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).mean(axis=(2, 4))

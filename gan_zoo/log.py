@@ -1,0 +1,131 @@
+"""Metrics of a run: checked every round, averaged, and written to metrics.jsonl, TensorBoard and the screen."""
+
+import json
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from clu import metrics as clu_metrics
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+from gan_zoo.errors import UserError
+from gan_zoo.game import Metrics
+
+# Rounds that the host may be ahead of the devices. More gain nothing, and several CPU devices deadlock.
+IN_FLIGHT = 8
+
+
+class Log:
+    """Takes each round's metrics without waiting for them; ``flush`` waits, checks and writes.
+
+    Args:
+        total: rounds of the whole run, for the progress line.
+        images: real images that a round consumes.
+    """
+
+    def __init__(self, folder: Path, start: int, total: int, writes: bool):
+        self.folder, self.writes, self.images = folder, writes, 0
+        self.rounds: deque[tuple[int, Metrics]] = deque()
+        self.phase, self.offset = "", 0
+        self.seconds, self.consumed = 0.0, 0
+        self.since = time.perf_counter()
+        if writes:
+            self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1)
+            self.lines = open(folder / "metrics.jsonl", "a")  # noqa: SIM115: closed with the log
+            self.bar = tqdm(initial=start, total=total, unit="round", file=sys.stdout, mininterval=1.0)
+
+    def begin(self, phase: str, offset: int, images: int) -> None:
+        """A phase begins after ``offset`` rounds of the run; each of its rounds consumes ``images``."""
+        self.phase, self.offset, self.images = phase, offset, images
+        self.since = time.perf_counter()
+
+    def add(self, number: int, metrics: Metrics) -> None:
+        """Notes the metrics of a round, and waits for the round IN_FLIGHT before it."""
+        self.rounds.append((number, metrics))
+        if len(self.rounds) > IN_FLIGHT:
+            jax.block_until_ready(self.rounds[-1 - IN_FLIGHT][1])
+
+    def flush(self) -> None:
+        """Checks what has been noted, and writes its averages as one line.
+
+        Raises:
+            UserError: a metric is not finite.
+        """
+        if not self.rounds:
+            return
+        numbers, noted = zip(*self.rounds, strict=True)
+        noted = jax.device_get(noted)
+        self.rounds.clear()
+        seconds = time.perf_counter() - self.since
+        for number, metrics in zip(numbers, noted, strict=True):
+            _check(number, metrics)
+        averages = {
+            name: float(clu_metrics.Average.from_model_output(np.stack([m[name] for m in noted])).compute())
+            for name in noted[0]
+        }
+        self.seconds += seconds
+        self.consumed += self.images * len(numbers)
+        speed = self.images * len(numbers) / seconds
+        self._write(numbers[-1], len(numbers), averages, speed)
+        self.since = time.perf_counter()
+
+    def scores(self, number: int, values: dict[str, Any]) -> None:
+        """Shows an evaluation's numbers in TensorBoard."""
+        for name, value in values.items():
+            if self.writes and isinstance(value, int | float):
+                self.board.add_scalar(f"scores/{name}", value, number)
+
+    def pause(self) -> "Pause":
+        """A time that does not count as training: pictures, checkpoints, evaluation."""
+        return Pause(self)
+
+    def close(self) -> None:
+        """Closes the files."""
+        if self.writes:
+            self.bar.close()
+            self.board.close()
+            self.lines.close()
+
+    def _write(self, number: int, rounds: int, averages: dict[str, float], speed: float) -> None:
+        if not self.writes:
+            return
+        line: dict[str, Any] = {"step": number, "phase": self.phase, "phase_step": number - self.offset, **averages}
+        self.lines.write(json.dumps({**line, "images_per_second": round(speed, 1)}) + "\n")
+        self.lines.flush()
+        for name, value in averages.items():
+            self.board.add_scalar(name, value, number)
+        self.board.add_scalar("images_per_second", speed, number)
+        losses = {name.removesuffix("/loss"): value for name, value in averages.items() if name.endswith("/loss")}
+        shown = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
+        self.bar.set_postfix_str(f"{shown} {speed:.0f} images/s", refresh=False)
+        self.bar.update(rounds)
+
+
+class Pause:
+    """Leaves its own duration out of the training time."""
+
+    def __init__(self, log: Log):
+        self.log = log
+
+    def __enter__(self) -> None:
+        self.began = time.perf_counter()
+
+    def __exit__(self, *_: Any) -> None:
+        self.log.since += time.perf_counter() - self.began
+
+
+def _check(number: int, metrics: dict[str, np.ndarray]) -> None:
+    """What is first not finite is the cause: losses are computed before gradients, gradients before updates."""
+    order = {"loss": 0, "gradient_norm": 2, "update_norm": 3}
+    for name in sorted(metrics, key=lambda name: order.get(name.split("/")[-1], 1)):
+        if not np.isfinite(metrics[name]):
+            player, _, metric = name.partition("/")
+            raise UserError(
+                f"{metric} of the player {player!r} is {metrics[name]} at round {number}: training stopped. "
+                "The last good checkpoint stays; a smaller learning_rate is the usual remedy."
+            )

@@ -1,0 +1,122 @@
+"""InfoGAN (Chen et al. 2016): codes that the generated image tells, found without labels.
+
+Both players add -I_hat, a lower bound of the mutual information between codes and image: the generator to
+make the codes visible, the discriminator's player because it owns Q, which shares its trunk and reads them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from gan_zoo import losses, optimizers
+from gan_zoo.data import Spec
+from gan_zoo.game import Batch, Game, Metrics, Nets, Phase, Player, infer, run
+from gan_zoo.noise import NOISE, draw
+from gan_zoo.registry import find
+
+
+@dataclass(frozen=True)
+class Model:
+    """One categorical code of ``categories`` values, ``continuous`` codes U(-1, 1), and noise."""
+
+    architecture: str = "infogan"
+    categories: int = 10
+    continuous: int = 2
+    noise: str = "uniform"
+    noise_size: int = 62
+    categorical_weight: float = 1.0
+    continuous_weight: float = 0.1
+    ema_decay: float = 0.99
+    generator: Mapping[str, Any] = field(default_factory=dict)
+    discriminator: Mapping[str, Any] = field(default_factory=dict)
+    generator_optimizer: Mapping[str, Any] = field(default_factory=lambda: {**optimizers.ADAM, "learning_rate": 1e-3})
+    discriminator_optimizer: Mapping[str, Any] = field(default_factory=optimizers.ADAM.copy)
+
+    @staticmethod
+    def modules(config: Mapping[str, Any]) -> dict[str, type]:
+        """The modules whose settings the config's dicts of the same name hold."""
+        family = find("architectures", config["architecture"])
+        return {"generator": family.Generator, "discriminator": family.Discriminator}
+
+    def phases(self, spec: Spec) -> list[Phase]:
+        """One phase: discriminator and Q move together, then the generator."""
+        family = find("architectures", self.architecture)
+        family.check(spec.shape)
+        generator = family.Generator(shape=spec.shape, **self.generator)
+        discriminator = family.Discriminator(self.categories, self.continuous, **self.discriminator)
+
+        def codes(rng: jax.Array, batch: Batch) -> Batch:
+            """category int [B], continuous [B, J] and z [B, Z], the generator's whole input."""
+            keys = jax.random.split(rng, 3)
+            category = draw(lambda rng, shape, _: jax.random.randint(rng, shape, 0, self.categories), keys[0], batch)
+            continuous = draw(NOISE["uniform"], keys[1], batch, self.continuous)
+            return latent(category, continuous, draw(NOISE[self.noise], keys[2], batch, self.noise_size))
+
+        def latent(category, continuous, noise) -> Batch:
+            one_hot = jax.nn.one_hot(category, self.categories, dtype=noise.dtype)
+            z = jnp.concatenate([one_hot, continuous, noise], axis=-1)
+            return {"category": category, "continuous": continuous, "z": z}
+
+        def information(category_logits, means, code) -> tuple[jax.Array, Metrics]:
+            categorical = losses.categorical_information(category_logits, code["category"])
+            continuous = losses.gaussian_log_likelihood(means, code["continuous"])
+            total = self.categorical_weight * categorical + self.continuous_weight * continuous
+            return total, {"mutual_information": categorical, "continuous_log_likelihood": continuous}
+
+        def init(rng: jax.Array, batch: Batch) -> Nets:
+            keys = jax.random.split(rng, 3)
+            return {
+                "generator": generator.init(keys[0], codes(keys[1], batch)["z"], train=True),
+                "discriminator": discriminator.init(keys[2], batch["image"], train=True),
+            }
+
+        def discriminator_loss(nets, batch, rng, step):
+            code = codes(rng, batch)
+            fake, _ = run(generator, nets["generator"], code["z"])
+            (on_real, _, _), variables = run(discriminator, nets["discriminator"], batch["image"])
+            (on_fake, logits, means), variables = run(discriminator, variables, fake)
+            adversarial = losses.cross_entropy_discriminator(on_real, on_fake)
+            bound, metrics = information(logits, means, code)
+            metrics |= {"adversarial": adversarial, "real": on_real.mean(), "fake": on_fake.mean()}
+            return adversarial - bound, ({"discriminator": variables}, metrics)
+
+        def generator_loss(nets, batch, rng, step):
+            code = codes(rng, batch)
+            fake, variables = run(generator, nets["generator"], code["z"])
+            (on_fake, logits, means), _ = run(discriminator, nets["discriminator"], fake)
+            bound, metrics = information(logits, means, code)
+            return losses.non_saturating_generator(on_fake) - bound, ({"generator": variables}, metrics)
+
+        def sample(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
+            code = codes(rng, batch)
+            return {"image": infer(generator, nets["generator"], code["z"]), "code": code["category"]}
+
+        def categories(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
+            """One row for each value of the categorical code; each column shares its other codes and noise."""
+            columns = 10
+            keys = jax.random.split(rng)
+            dtype = batch["image"].dtype
+            continuous = jnp.tile(NOISE["uniform"](keys[0], (columns, self.continuous), dtype), (self.categories, 1))
+            noise = jnp.tile(NOISE[self.noise](keys[1], (columns, self.noise_size), dtype), (self.categories, 1))
+            z = latent(jnp.repeat(jnp.arange(self.categories), columns), continuous, noise)["z"]
+            images = infer(generator, nets["generator"], z)
+            return {"image": images.reshape(self.categories, columns, *spec.shape)}
+
+        def scores(nets: Nets, batch: Batch, rng: jax.Array) -> Metrics:
+            code = codes(rng, batch)
+            image = infer(generator, nets["generator"], code["z"])
+            _, logits, _ = infer(discriminator, nets["discriminator"], image)
+            return {"mutual_information": losses.categorical_information(logits, code["category"])}
+
+        players = {
+            "discriminator": Player(
+                ("discriminator",), discriminator_loss, optimizers.build(self.discriminator_optimizer)
+            ),
+            "generator": Player(("generator",), generator_loss, optimizers.build(self.generator_optimizer)),
+        }
+        views = {"sample": sample, "categories": categories}
+        game = Game(init, players, views, scores, ema={"generator": self.ema_decay})
+        return [Phase("adversarial", game)]

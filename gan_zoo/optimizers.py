@@ -1,0 +1,93 @@
+"""Optimizers from a config's settings: optax's, by name, with the schedules of the papers."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from gan_zoo.errors import UserError
+
+# Settings of every optimizer beside its own arguments.
+COMMON = {
+    "learning_rate": 2e-4,
+    "schedule": "constant",  # or "linear": to 0 at decay_rounds; "exponential": times decay_rate every turn
+    "decay_rounds": 0,
+    "decay_rate": 1.0,
+    "floor": 0.0,  # below which the exponential does not fall
+    "l2": 0.0,  # weight decay that is added to the gradient
+}
+ADAM = {"name": "adam", "b1": 0.5, "b2": 0.999}  # the DCGAN paper's
+
+
+def settings(name: str) -> dict[str, Any]:
+    """Every setting of an optimizer of optax's, with its default.
+
+    Raises:
+        UserError: optax has none of that name.
+    """
+    make = getattr(optax, name, None)
+    if not callable(make):
+        raise UserError(f"unknown optimizer {name!r}: it is one of optax's, such as adam, rmsprop, sgd")
+    own = {
+        p.name: p.default
+        for p in inspect.signature(make).parameters.values()
+        if isinstance(p.default, bool | int | float)
+    }
+    if name == "sgd":
+        own |= {"momentum": 0.0, "final_momentum": 0.0, "momentum_rounds": 0}
+    return {"name": name, **own, **COMMON}
+
+
+def build(settings: Mapping[str, Any], turns: int = 1, clip: float = 0.0) -> optax.GradientTransformation:
+    """The optimizer of one player.
+
+    Args:
+        settings: what ``settings(name)`` gives, changed as wished. sgd's momentum rises linearly to
+            final_momentum over momentum_rounds.
+        turns: the player's turns in a round: optax counts turns, settings count rounds.
+        clip: if not 0, every parameter is kept in [-clip, clip] after each step (WGAN, algorithm 1).
+
+    Raises:
+        UserError: a schedule that is unknown or incomplete.
+    """
+    settings = {**COMMON, **settings}
+    own = {k: v for k, v in settings.items() if k not in ("name", *COMMON)}
+    make = getattr(optax, settings["name"])
+    final, rounds = own.pop("final_momentum", 0.0), own.pop("momentum_rounds", 0)
+    if rounds:
+        own["momentum"] = optax.linear_schedule(own["momentum"], final, rounds * turns)
+        make = optax.inject_hyperparams(make)
+    rate = schedule(settings, turns)
+    steps = [make(learning_rate=rate, **own)]
+    if settings["l2"]:
+        steps.insert(0, optax.add_decayed_weights(settings["l2"]))
+    if clip:
+        steps.append(keep_within(clip))
+    return optax.chain(*steps)
+
+
+def schedule(settings: Mapping[str, Any], turns: int) -> optax.Schedule | float:
+    """The learning rate at each of the player's turns."""
+    rate, kind = settings["learning_rate"], settings["schedule"]
+    if kind == "constant":
+        return rate
+    if kind == "linear":
+        if settings["decay_rounds"] < 1:
+            raise UserError("schedule=linear needs decay_rounds, the round at which the learning rate is 0")
+        return optax.linear_schedule(rate, 0.0, settings["decay_rounds"] * turns)
+    if kind == "exponential":
+        return optax.exponential_decay(rate, 1, settings["decay_rate"], end_value=settings["floor"] or None)
+    raise UserError(f"unknown schedule {kind!r}: it is constant, linear or exponential")
+
+
+def keep_within(bound: float) -> optax.GradientTransformation:
+    """Changes an update so that the parameters that it leads to lie in [-bound, bound]; the chain's last part."""
+
+    def update(updates, state, params):
+        clipped = jax.tree.map(lambda p, u: jnp.clip(p + u, -bound, bound) - p, params, updates)
+        return clipped, state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)

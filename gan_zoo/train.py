@@ -1,0 +1,243 @@
+"""The loop: phases in order, rounds within them, and what happens beside the rounds."""
+
+import itertools
+import logging
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from clu import parameter_overview
+from jax.experimental import multihost_utils
+from jax.sharding import NamedSharding, PartitionSpec
+from ml_collections import ConfigDict
+
+from gan_zoo import config as configs
+from gan_zoo import data, figures, trained
+from gan_zoo.checkpoint import Checkpoints, fingerprint, from_leaves, to_leaves
+from gan_zoo.data.feed import Feed
+from gan_zoo.devices import check_batch, make_mesh, prepare
+from gan_zoo.evaluate import evaluate
+from gan_zoo.game import Batch, Phase
+from gan_zoo.log import Log
+from gan_zoo.step import State, new_state, train_step
+from gan_zoo.workdir import Workdir
+
+COLUMNS = 10
+log = logging.getLogger("gan_zoo")
+
+
+def train(config: ConfigDict, path: str | Path, init_from: str | None = None) -> dict[str, Any] | None:
+    """Trains, or continues what was begun in ``path``, and evaluates the final state.
+
+    Args:
+        init_from: folder of another run whose networks this one starts from.
+
+    Returns:
+        What result.json says, or None if the run was asked to stop before its end.
+
+    Raises:
+        UserError: see the messages.
+    """
+    prepare(config.precision)
+    check_batch(config.batch_size)
+    spec, phases = configs.build(config)
+    source = data.load(config.dataset, "train", config.image_shape, config.classes)
+    workdir = Workdir(path, config)
+    with jax.set_mesh(make_mesh()):
+        return Run(config, spec, phases, source, workdir).play(init_from)
+
+
+class Run:
+    """One training run in one folder."""
+
+    def __init__(self, config: ConfigDict, spec: data.Spec, phases: list[Phase], source: data.Source, workdir: Workdir):
+        self.config, self.spec, self.phases, self.source, self.workdir = config, spec, phases, source, workdir
+        self.mesh = jax.sharding.get_mesh()
+        self.dtype = jnp.float64 if config.precision == "float64" else jnp.float32
+        self.ends = list(itertools.accumulate(phase.rounds for phase in phases))
+        self.checkpoints = Checkpoints(workdir.path / "checkpoints", self.ends)
+        self.stop = Stop()
+        self.compile_seconds = 0.0
+        self.earlier_seconds = 0.0
+
+    def play(self, init_from: str | None) -> dict[str, Any] | None:
+        """Plays all phases from where the newest good checkpoint is."""
+        restored = self.checkpoints.restore(self._fits)
+        start = restored.round if restored else 0
+        self.workdir.cut_metrics(start)
+        self.log = Log(self.workdir.path, start, self.ends[-1], self.workdir.writes)
+        index, state, within = 0, None, 0
+        if restored:
+            index, within = len(restored.info["played"]) - 1, restored.info["played"][-1][1]
+            like = trained.state_like(self.phases[index].game, self.spec, self.config)
+            state = self._replicate(from_leaves(like, restored.leaves))
+            self.earlier_seconds = restored.info["seconds"]
+            log.info("continuing %s at round %d", self.workdir.path, start)
+        elif init_from:
+            state = self._earlier(init_from)
+        try:
+            for number in range(index, len(self.phases)):
+                if number > index or not restored:
+                    state, within = self._begin(number, state), 0
+                state = self._phase(number, state, within)
+                if self.stop.seen:
+                    log.warning("stopped at round %d: run the same command again to continue", self.stop.seen)
+                    return None
+            return self._finish(state)
+        finally:
+            self.log.close()
+            self.checkpoints.manager.close()
+
+    def _phase(self, number: int, state: State, within: int) -> State:
+        """Plays a phase from the round ``within`` to its end, or until the run is asked to stop."""
+        phase, config = self.phases[number], self.config
+        offset = self.ends[number] - phase.rounds
+        feed = self._feed(number)
+        constants = self._replicate(phase.constants())
+        self.log.begin(phase.name, offset, phase.game.turns * config.batch_size)
+        if within < phase.rounds:
+            self._overview(phase, state)
+            step = self._compile(phase, state, constants, feed(within))
+        for played in range(within + 1, phase.rounds + 1):
+            state, metrics = step(state, constants, feed(played - 1))
+            now = offset + played
+            self.log.add(now, metrics)
+            last, due = played == phase.rounds, lambda every, now=now: every and now % every == 0
+            stopping = self.stop.asked(now)
+            saving = due(config.checkpoint_every) or last or stopping
+            if due(config.log_every) or due(config.eval_every) or saving:
+                self.log.flush()
+            with self.log.pause():
+                if due(config.sample_every) or last:
+                    self._pictures(number, state, now)
+                score = self._score(number, state, now) if due(config.eval_every) and now < self.ends[-1] else None
+                if saving or score is not None:
+                    self._save(number, state, played, score)
+            if stopping and now < self.ends[-1]:
+                self.checkpoints.wait()
+                self.stop.seen = now
+                break
+        return state
+
+    def _begin(self, number: int, earlier: State | None) -> State:
+        """The state at the start of a phase."""
+        batch = jax.tree.map(lambda x: x[0], self._feed(number)(0))
+        key = jax.random.fold_in(jax.random.key(self.config.seed), number)
+        return self._replicate(new_state(self.phases[number].game, key, batch, earlier))
+
+    def _feed(self, number: int) -> Feed:
+        """The data of a phase begins where the phases before it ended."""
+        size, before = self.config.batch_size, self.phases[:number]
+        start = sum(phase.rounds * phase.game.turns * size for phase in before)
+        turns = self.phases[number].game.turns
+        return Feed(self.source, self.config.seed, start, size, turns, self.mesh, self.dtype)
+
+    def _compile(self, phase: Phase, state: State, constants: Any, batches: Batch):
+        """train_step for this phase, compiled here and only here."""
+        began = time.perf_counter()
+        with self.log.pause():
+            step = train_step.lower(phase.game, state, constants, batches).compile()
+        self.compile_seconds += time.perf_counter() - began
+        return step
+
+    def _save(self, number: int, state: State, played: int, score: float | None) -> None:
+        before = [[phase.name, phase.rounds] for phase in self.phases[:number]]
+        now = sum(rounds for _, rounds in before) + played
+        info = {
+            "played": [*before, [self.phases[number].name, played]],
+            "seconds": self.earlier_seconds + self.log.seconds,
+            "config": configs.to_json(self.config),
+        }
+        self.checkpoints.save(now, state, info, score)
+
+    def _fits(self, info: dict[str, Any]) -> bool:
+        """Whether a checkpoint lies on the way that the phases now take: their lengths may have been changed."""
+        played = info["played"]
+        planned = [[phase.name, phase.rounds] for phase in self.phases[: len(played)]]
+        return played[:-1] == planned[:-1] and played[-1][0] == planned[-1][0] and played[-1][1] <= planned[-1][1]
+
+    def _pictures(self, number: int, state: State, now: int) -> None:
+        """Sample grids of the averaged networks; with labels, one row for each."""
+        learned = self._trained(number, state, now)
+        rows = min(self.spec.classes, 20) or COLUMNS
+        for name in learned.views:
+            if len(self.spec.shape) == 1:
+                made = learned.sample(num=2000)
+            else:
+                labels = np.repeat(np.arange(rows), COLUMNS)
+                batch = trained.example(self.spec, len(labels), self.dtype, labels)
+                made = learned.view(name, batch)["image"]
+            if not self.workdir.writes:
+                continue
+            file = self.workdir.path / "samples" / f"{name}_{now:07d}.png"
+            if len(self.spec.shape) == 1:
+                figures.save_points(file, made, self.source.take(np.arange(2000)))
+                continue
+            images = made if made.ndim == 5 else made.reshape(rows, COLUMNS, *self.spec.shape)
+            figures.save_grid(file, images)
+            self.log.board.add_image(name, figures.grid(images), now, dataformats="HWC")
+
+    def _score(self, number: int, state: State, now: int) -> float | None:
+        """Evaluates; the score that the config names decides which checkpoint is the best."""
+        evaluation = evaluate(self._trained(number, state, now))
+        self.workdir.write("evaluation.json", evaluation)
+        values = {name: score["value"] for name, score in evaluation["scores"].items()}
+        self.log.scores(now, values)
+        return values.get(self.config.best_score) if self.config.best_score else None
+
+    def _finish(self, state: State) -> dict[str, Any]:
+        """Evaluates the final state and writes result.json."""
+        step, seconds = self.ends[-1], self.earlier_seconds + self.log.seconds
+        images = sum(phase.rounds * phase.game.turns for phase in self.phases) * self.config.batch_size
+        with self.log.pause():
+            self._score(len(self.phases) - 1, state, step)
+        self.checkpoints.wait()
+        result = {
+            "step": step,
+            "seconds": round(seconds, 2),
+            "images_per_second": round(images / seconds, 1) if seconds else None,
+            "compile_seconds": round(self.compile_seconds, 2),
+            "fingerprint": fingerprint(to_leaves(state)),
+        }
+        self.workdir.write("result.json", result)
+        return result
+
+    def _trained(self, number: int, state: State, now: int) -> trained.Trained:
+        return trained.Trained(self.config, self.spec, self.phases[number].game, state, now)
+
+    def _earlier(self, path: str) -> State:
+        other = trained.load(path)
+        log.info("starting from the networks of %s at round %d", path, other.step)
+        return other.state
+
+    def _overview(self, phase: Phase, state: State) -> None:
+        for name, variables in state.nets.items():
+            table = parameter_overview.get_parameter_overview(variables.get("params", {}), include_stats=False)
+            log.info("%s: %s\n%s", phase.name, name, table)
+
+    def _replicate(self, tree: Any) -> Any:
+        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
+
+
+class Stop:
+    """Whether the run was asked to stop: SIGTERM or SIGINT; with several processes, by all at the same round."""
+
+    def __init__(self):
+        self.seen, self.signalled = 0, False
+        if jax.process_count() == 1:
+            for kind in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(kind, self._note)
+
+    def asked(self, now: int) -> bool:
+        """Asked once a round."""
+        if jax.process_count() > 1:
+            return multihost_utils.reached_preemption_sync_point(now)
+        return self.signalled
+
+    def _note(self, kind: int, _: Any) -> None:
+        self.signalled = True
+        signal.signal(kind, signal.SIG_DFL)  # a second one ends the process at once

@@ -1,0 +1,120 @@
+"""What a run has learned: its networks, restored from a checkpoint and ready to draw samples.
+
+    gan_zoo.load("runs/dcgan-digits").sample(seed=0, num=16)
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from gan_zoo import config as configs
+from gan_zoo import workdir
+from gan_zoo.checkpoint import Checkpoints, from_leaves
+from gan_zoo.data import Spec
+from gan_zoo.devices import prepare
+from gan_zoo.errors import UserError
+from gan_zoo.game import Batch, Game, Nets
+from gan_zoo.step import State, new_state
+
+CHUNK = 512  # samples that are made at once
+
+
+class Trained:
+    """A game and its averaged networks at some round.
+
+    Attributes:
+        config, spec, game, state: what is played, on what, and all that training remembers.
+        nets: every network, the averaged ones in place of those that were trained.
+        step: the global round.
+    """
+
+    def __init__(self, config: ConfigDict, spec: Spec, game: Game, state: State, step: int):
+        self.config, self.spec, self.game, self.state, self.step = config, spec, game, state, step
+        self.nets: Nets = {**state.nets, **state.ema}
+        self.views = {name: jax.jit(view) for name, view in game.views.items()}
+
+    def sample(self, seed: int = 0, num: int = 16, label: int | None = None) -> np.ndarray:
+        """Images float [num, H, W, C] in [-1, 1] (2-D sets: [num, 2]); of one class if ``label`` is given.
+
+        Raises:
+            UserError: a label that the data does not have.
+        """
+        if label is not None and not 0 <= label < self.spec.classes:
+            raise UserError(f"label {label}: {self.spec.name} has {self.spec.classes} classes, counted from 0")
+        labels = np.arange(num) % max(self.spec.classes, 1) if label is None else np.full(num, label)
+        return self.generate(num, labels, seed)["image"]
+
+    def generate(self, num: int, labels: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
+        """A generated batch of ``num`` samples, with what they were made from; labels [num]."""
+        made = list(self.chunks(num, labels, seed))
+        return {key: np.concatenate([chunk[key] for chunk in made]) for key in made[0]}
+
+    def chunks(self, num: int, labels: np.ndarray, seed: int = 0) -> Iterator[dict[str, np.ndarray]]:
+        """The same, in parts of at most CHUNK samples."""
+        key = jax.random.key(seed)
+        for number, start in enumerate(range(0, num, CHUNK)):
+            # All chunks have one shape, so that one program makes them; the last one's surplus is dropped.
+            wanted = np.resize(labels[start : start + CHUNK], CHUNK if num > CHUNK else num)
+            batch = example(self.spec, len(wanted), self._dtype(), wanted)
+            made = self.views["sample"](self.nets, batch, jax.random.fold_in(key, number))
+            yield {k: np.asarray(v)[: num - start] for k, v in made.items()}
+
+    def view(self, name: str, batch: Batch, seed: int = 0) -> dict[str, np.ndarray]:
+        """One of the game's views."""
+        return jax.device_get(self.views[name](self.nets, batch, jax.random.key(seed)))
+
+    def scores(self, num: int, seed: int = 0) -> dict[str, float]:
+        """The member's own scores: means over ``num`` samples, rounded up to whole chunks."""
+        if self.game.scores is None:
+            return {}
+        score, key = jax.jit(self.game.scores), jax.random.key(seed)
+        batch = example(self.spec, CHUNK, self._dtype())
+        parts = [score(self.nets, batch, jax.random.fold_in(key, i)) for i in range(-(-num // CHUNK))]
+        return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
+
+    def _dtype(self):
+        return jnp.float64 if self.config.precision == "float64" else jnp.float32
+
+
+def example(spec: Spec, size: int, dtype=jnp.float32, labels: np.ndarray | None = None) -> Batch:
+    """A batch of empty images with the labels given (or zeros), if the data has labels."""
+    batch = {"image": np.zeros((size, *spec.shape), dtype)}
+    if spec.classes:
+        batch["label"] = np.zeros(size, np.int32) if labels is None else np.asarray(labels, np.int32)
+    return batch
+
+
+def state_like(game: Game, spec: Spec, config: ConfigDict) -> State:
+    """The shapes of a phase's state, without making it."""
+    dtype = jnp.float64 if config.precision == "float64" else jnp.float32
+    return jax.eval_shape(partial(new_state, game), jax.random.key(0), example(spec, config.batch_size, dtype))
+
+
+def load(path: str | Path, number: int | None = None) -> Trained:
+    """Restores a run from its newest good checkpoint, or from the one of a given round.
+
+    Raises:
+        UserError: there is no run or no checkpoint.
+    """
+    path = Path(path)
+    noted = workdir.read(path / "config.json")
+    if noted is None:
+        raise UserError(f"{path} holds no run: there is no config.json")
+    config = configs.complete(noted)
+    prepare(config.precision)
+    if not (path / "checkpoints").is_dir():
+        raise UserError(f"{path} has no checkpoint yet")
+    checkpoints = Checkpoints(path / "checkpoints", read_only=True)
+    restored = checkpoints.restore() if number is None else checkpoints.read(number)
+    checkpoints.close()
+    if restored is None:
+        raise UserError(f"{path} has no good checkpoint")
+    spec, phases = configs.build(config)
+    game = next(phase.game for phase in phases if phase.name == restored.info["played"][-1][0])
+    state = from_leaves(state_like(game, spec, config), restored.leaves)
+    return Trained(config, spec, game, state, restored.round)

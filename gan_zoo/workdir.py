@@ -1,0 +1,115 @@
+"""The folder of one run: who may write there, what lies in it, and whether a command continues it.
+
+    config.json  versions.json  metrics.jsonl  evaluation.json  result.json
+    checkpoints/<round>/  samples/  tensorboard/
+"""
+
+import fcntl
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+
+from gan_zoo import config as configs
+from gan_zoo.errors import UserError
+
+PACKAGES = ("gan_zoo", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+class Workdir:
+    """Opens a run's folder for writing; process 0 of several writes, and holds the lock.
+
+    Raises:
+        UserError: another process trains there, or its config differs.
+    """
+
+    def __init__(self, path: str | Path, config: ConfigDict):
+        self.path = Path(path).absolute()
+        self.writes = jax.process_index() == 0
+        self._compare(config)
+        if not self.writes:
+            return
+        try:
+            (self.path / "samples").mkdir(parents=True, exist_ok=True)
+            self.lock = open(self.path / ".lock", "w")  # noqa: SIM115: held until the process ends
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be written: {error.strerror}") from None
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(f"another process trains in {self.path}: wait for it, or name another --workdir") from None
+        self._compare(config)
+        self.write("config.json", configs.to_json(config))
+        self.write("versions.json", versions())
+
+    def read(self, name: str) -> Any:
+        """A JSON file of the folder, or None."""
+        return read(self.path / name)
+
+    def write(self, name: str, value: Any) -> None:
+        """Writes a JSON file whole, or not at all."""
+        if self.writes:
+            write(self.path / name, value)
+
+    def cut_metrics(self, step: int) -> None:
+        """Drops the lines of metrics.jsonl after a round, and a line that was cut off while it was written."""
+        file = self.path / "metrics.jsonl"
+        if not self.writes or not file.exists():
+            return
+        kept = []
+        for line in file.read_text().splitlines():
+            try:
+                if json.loads(line)["step"] <= step:
+                    kept.append(line + "\n")
+            except (json.JSONDecodeError, KeyError):
+                continue
+        partial = file.with_suffix(".partial")
+        partial.write_text("".join(kept))
+        os.replace(partial, file)
+
+    def _compare(self, config: ConfigDict) -> None:
+        earlier = self.read("config.json")
+        changed = configs.differences(earlier, configs.to_json(config)) if earlier else []
+        if changed:
+            raise UserError(
+                f"{self.path} holds a run with another config:\n  "
+                + "\n  ".join(changed)
+                + "\nName another --workdir, or give the same settings to continue that run."
+            )
+
+
+def read(path: Path) -> Any:
+    """A JSON file, or None if there is none."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except json.JSONDecodeError:
+        raise UserError(f"{path} is damaged: it is no JSON") from None
+
+
+def write(path: Path, value: Any) -> None:
+    """Writes a JSON file whole, or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(json.dumps(value, indent=2) + "\n")
+    os.replace(partial, path)
+
+
+def versions() -> Mapping[str, Any]:
+    """What a result depends on beside its config."""
+    device = jax.devices()[0]
+    return {
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "backend": jax.default_backend(),
+        "device": device.device_kind,
+        "devices": jax.device_count(),
+        "processes": jax.process_count(),
+        **{package: importlib.metadata.version(package) for package in PACKAGES},
+    }
