@@ -1,7 +1,50 @@
 """DCGAN (Radford, Metz and Chintala 2015): convolutions, BatchNorm and Adam.
+
+The small settings are conditional, as the authors' MNIST code is: the label goes to every layer of both networks.
 """
+
 from gan_zoo.config import settings
 
-SETTINGS={"digits": dict(dataset="digits", conditioning="concatenation", rounds=2000, batch_size=64, generator=dict(width=64), discriminator=dict(width=64))}
+# The sizes of the authors' Torch code; `theano` has the larger networks of the paper's figure 1.
+PAPER = {
+    "dataset": "tfds:lsun/bedroom",
+    "image_shape": (64, 64, 3),
+    "rounds": 100_000,
+    "batch_size": 128,
+    "noise": "uniform",
+    "ema_decay": 0.999,
+    "sample_every": 5000,
+    "checkpoint_every": 5000,
+}
+SETTINGS = {
+    "digits": {
+        "dataset": "digits",
+        "conditioning": "concatenation",
+        "rounds": 3000,
+        "batch_size": 64,
+        "sample_every": 500,
+        "checkpoint_every": 500,
+    },
+    "fashion_mnist": {
+        "dataset": "fashion_mnist",
+        "conditioning": "concatenation",
+        "rounds": 3000,
+        "batch_size": 64,
+        "generator": {"width": 32},
+        "discriminator": {"width": 32},
+        "sample_every": 500,
+        "checkpoint_every": 500,
+    },
+    "paper": PAPER,
+    "theano": {
+        **PAPER,
+        "generator": {"width": 128, "kernel": 5, "flat_norm": True},
+        "discriminator": {"width": 128, "kernel": 5},
+        "generator_optimizer": {"name": "adam", "b1": 0.5, "b2": 0.999, "l2": 1e-5},
+        "discriminator_optimizer": {"name": "adam", "b1": 0.5, "b2": 0.999, "l2": 1e-5},
+    },
+}
+
+
 def get_config(data="digits"):
-    return settings("dcgan", SETTINGS, data)
+    return {"model": "gan", "architecture": "dcgan", **settings("dcgan", SETTINGS, data)}

@@ -80,9 +80,11 @@ def complete(given: Mapping[str, Any]) -> ConfigDict:
     values = {name: _like(default, given.get(name, default)) for name, default in known.items()}
     for name, module in model.modules(values).items():
         values[name] = _fill(name, _module_settings(module), given.get(name, {}))
-    for name in fields:
+    for name, default in fields.items():
         if name.endswith("optimizer"):
-            values[name] = _fill(name, optimizers.settings(values[name]["name"]), {**fields[name], **values[name]})
+            own = given.get(name, {})
+            own = own if own.get("name", default["name"]) != default["name"] else {**default, **own}
+            values[name] = _fill(name, optimizers.settings(own["name"]), own)
     return ConfigDict(values)
 
 

@@ -66,7 +66,11 @@ def label_scores(trained: Trained, num: int, how: dict[str, Any]) -> dict[str, A
         shares = np.bincount(seen, minlength=classes) / num
         scores["class_histogram"] = {"value": [round(float(share), 4) for share in shares], **how}
     if "code" in given:
-        scores["code_accuracy"] = {"value": matched_accuracy(given["code"], seen), **how, "matching": "one-to-one"}
+        scores["code_accuracy"] = {
+            "value": matched_accuracy(given["code"], seen),
+            **how,
+            "matching": "one-to-one",
+        }
     return scores
 
 

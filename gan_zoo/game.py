@@ -15,7 +15,9 @@ from jax.sharding import PartitionSpec
 
 Variables = Mapping[str, Any]  # one network: {"params": ..., "batch_stats": ..., ...}
 Nets = dict[str, Variables]  # network name -> its variables
-Batch = dict[str, jax.Array]  # leaves [B, ...]; "image" float [B, H, W, C] in [-1, 1] (2-D sets: [B, 2]), "label" int [B]
+Batch = dict[
+    str, jax.Array
+]  # leaves [B, ...]; "image" float [B, H, W, C] in [-1, 1] (2-D sets: [B, 2]), "label" int [B]
 Metrics = dict[str, jax.Array]  # scalars
 
 LossFn = Callable[[Nets, Batch, jax.Array, jax.Array], tuple[jax.Array, tuple[Nets, Metrics]]]
@@ -125,6 +127,4 @@ def _cast_inputs(variables: Variables, args: tuple) -> tuple:
 
 
 def _cast_outputs(output: Any) -> Any:
-    return jax.tree.map(
-        lambda x: x.astype(jnp.promote_types(x.dtype, jnp.float32)) if _is_float(x) else x, output
-    )
+    return jax.tree.map(lambda x: x.astype(jnp.promote_types(x.dtype, jnp.float32)) if _is_float(x) else x, output)

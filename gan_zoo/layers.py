@@ -113,7 +113,7 @@ def spectral(layer: nn.Module, on: bool, train: bool) -> Callable[..., jax.Array
 
 
 def maxout(x: jax.Array, pieces: int) -> jax.Array:
-    """Largest of each ``pieces`` neighbouring features (Goodfellow et al. 2013): [..., units * pieces] -> [..., units]."""
+    """Largest of ``pieces`` neighbouring features (Goodfellow et al. 2013): [..., units pieces] -> [..., units]."""
     return x.reshape(*x.shape[:-1], -1, pieces).max(axis=-1)
 
 

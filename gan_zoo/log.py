@@ -36,7 +36,7 @@ class Log:
         self.since = time.perf_counter()
         if writes:
             self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1)
-            self.lines = open(folder / "metrics.jsonl", "a")  # noqa: SIM115: closed with the log
+            self.lines = open(folder / "metrics.jsonl", "a")  # noqa: SIM115
             self.bar = tqdm(initial=start, total=total, unit="round", file=sys.stdout, mininterval=1.0)
 
     def begin(self, phase: str, offset: int, images: int) -> None:
@@ -94,7 +94,12 @@ class Log:
     def _write(self, number: int, rounds: int, averages: dict[str, float], speed: float) -> None:
         if not self.writes:
             return
-        line: dict[str, Any] = {"step": number, "phase": self.phase, "phase_step": number - self.offset, **averages}
+        line: dict[str, Any] = {
+            "step": number,
+            "phase": self.phase,
+            "phase_step": number - self.offset,
+            **averages,
+        }
         self.lines.write(json.dumps({**line, "images_per_second": round(speed, 1)}) + "\n")
         self.lines.flush()
         for name, value in averages.items():

@@ -1,6 +1,6 @@
 """What a run has learned: its networks, restored from a checkpoint and ready to draw samples.
 
-    gan_zoo.load("runs/dcgan-digits").sample(seed=0, num=16)
+gan_zoo.load("runs/dcgan-digits").sample(seed=0, num=16)
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """The folder of one run: who may write there, what lies in it, and whether a command continues it.
 
-    config.json  versions.json  metrics.jsonl  evaluation.json  result.json
-    checkpoints/<round>/  samples/  tensorboard/
+config.json  versions.json  metrics.jsonl  evaluation.json  result.json
+checkpoints/<round>/  samples/  tensorboard/
 """
 
 import fcntl
@@ -37,7 +37,7 @@ class Workdir:
             return
         try:
             (self.path / "samples").mkdir(parents=True, exist_ok=True)
-            self.lock = open(self.path / ".lock", "w")  # noqa: SIM115: held until the process ends
+            self.lock = open(self.path / ".lock", "w")  # noqa: SIM115
         except OSError as error:
             raise UserError(f"{self.path} cannot be written: {error.strerror}") from None
         try:

@@ -41,15 +41,11 @@ def noise(*shape, seed=0, dtype=np.uint8):
 
 
 def test_unknown_name_suggests_the_nearest():
-    with pytest.raises(
-        UserError, match=r"(?s)fashion_mnst.*did you mean 'fashion_mnist'.*8gaussians.*folder"
-    ):
+    with pytest.raises(UserError, match=r"(?s)fashion_mnst.*did you mean 'fashion_mnist'.*8gaussians.*folder"):
         data.spec("fashion_mnst")
 
 
-@pytest.mark.parametrize(
-    "name", ["images", "order", "feed", "points", "image_folder", "", "../digits", "digits.spec"]
-)
+@pytest.mark.parametrize("name", ["images", "order", "feed", "points", "image_folder", "", "../digits", "digits.spec"])
 def test_helpers_are_no_data_sets(name):
     with pytest.raises(UserError, match="unknown data set"):
         data.spec(name)
@@ -143,9 +139,7 @@ def test_digits_split_is_stratified_disjoint_and_complete():
 
 
 def test_digits_are_the_same_every_time():
-    sums = [
-        hashlib.sha256(data.load("digits", "test").arrays["image"].tobytes()).hexdigest() for _ in range(2)
-    ]
+    sums = [hashlib.sha256(data.load("digits", "test").arrays["image"].tobytes()).hexdigest() for _ in range(2)]
     assert sums[0] == sums[1]
 
 
@@ -180,11 +174,7 @@ def check_mixture(name, centres, std, expected):
     assert std == pytest.approx(expected, rel=2e-3)
     for split, size in (("train", 100_000), ("test", 10_000)):
         source = data.load(name, split)
-        assert (
-            source.size == size
-            and source.spec == data.Spec(name, (2,), 0)
-            and set(source.arrays) == {"image"}
-        )
+        assert source.size == size and source.spec == data.Spec(name, (2,), 0) and set(source.arrays) == {"image"}
         point = source.arrays["image"]
         assert point.dtype == np.float32
         distance = np.linalg.norm(point[:, None] - centres[None], axis=-1)
@@ -523,9 +513,7 @@ def catalog(tmp_path_factory):
             image = features.Image(**shape) if self.builder_config.name == "two" else features.Tensor(**shape)
             label = features.ClassLabel(names=["even", "odd"])
             described = features.FeaturesDict({"image": image, "label": label})
-            return tensorflow_datasets.core.DatasetInfo(
-                builder=self, features=described, disable_shuffling=True
-            )
+            return tensorflow_datasets.core.DatasetInfo(builder=self, features=described, disable_shuffling=True)
 
         def _split_generators(self, manager):
             two = {
@@ -574,9 +562,7 @@ def test_tfds_offline_is_told_in_ten_seconds(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(30))  # a silent name server
     monkeypatch.setattr(tfds, "PATIENCE", 3)
     start = time.monotonic()
-    monkeypatch.setattr(
-        "importlib.util.find_spec", lambda name, *rest: name == "tensorflow" or find_spec(name, *rest)
-    )
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: name == "tensorflow" or find_spec(name, *rest))
     with pytest.raises(UserError, match=r"the network is missing.*`./launch.sh data tfds:cifar10`"):
         data.load("tfds:cifar10", "train", (32, 32, 3), 10)
     assert time.monotonic() - start < 10

@@ -164,9 +164,7 @@ def test_a_gpu_is_asked_for_once(project: Project):
     assert project.installs() == ["[cuda]"] and project.log.count("probe") == 1
 
 
-@pytest.mark.skipif(
-    os.path.exists("/dev/accel0") or os.path.exists("/dev/vfio/0"), reason="may have a TPU"
-)
+@pytest.mark.skipif(os.path.exists("/dev/accel0") or os.path.exists("/dev/vfio/0"), reason="may have a TPU")
 def test_a_driver_without_a_gpu(project: Project):
     del project.environment["GAN_ZOO_ACCELERATOR"]
     project.program("nvidia-smi", "#!/bin/sh\necho 'No devices were found'\nexit 6\n")

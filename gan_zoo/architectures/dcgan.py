@@ -84,7 +84,12 @@ class Discriminator(nn.Module):
         appended = None if self.conditioning == "projection" else label
         for stage in range(halvings(*x.shape[1:3])):
             conv = Conv(
-                self.width << stage, self.kernel, 2, (self.kernel - 1) // 2, use_bias=False, kernel_init=WEIGHTS
+                self.width << stage,
+                self.kernel,
+                2,
+                (self.kernel - 1) // 2,
+                use_bias=False,
+                kernel_init=WEIGHTS,
             )
             x = spectral(conv, self.spectral_norm, train)(with_label(x, appended, self.classes))
             # The first layer has none: it must see the images' own mean and scale.

@@ -114,9 +114,7 @@ def _find(name: str) -> tuple[ModuleType, str]:
     module = importlib.import_module(f"{__name__}.{file}")
     wanted = "" if own else getattr(module, "ARGUMENT", "")
     if bool(argument) != bool(wanted):
-        raise UserError(
-            f"data set {name!r}: write {kind}:{wanted}" if wanted else f"{kind} takes no {argument!r}"
-        )
+        raise UserError(f"data set {name!r}: write {kind}:{wanted}" if wanted else f"{kind} takes no {argument!r}")
     return module, own or argument
 
 

@@ -23,8 +23,6 @@ def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) 
     found = spec(argument, image_shape, classes)
     bunch = load_digits()
     images = np.round(bunch.images * 255 / 16).astype(np.uint8)[..., None]  # 0..16 -> [1797, 8, 8, 1]
-    train, test = train_test_split(
-        np.arange(len(images)), test_size=TEST, stratify=bunch.target, random_state=SEED
-    )
+    train, test = train_test_split(np.arange(len(images)), test_size=TEST, stratify=bunch.target, random_state=SEED)
     chosen = np.sort(train if split == "train" else test)
     return in_memory(found, split, fit_all(images[chosen], found.shape), bunch.target[chosen], NAMES)

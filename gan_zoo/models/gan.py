@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from gan_zoo import losses, optimizers
 from gan_zoo.data import Spec

@@ -1,0 +1,80 @@
+"""GAN (Goodfellow et al. 2014): the first one, fully connected.
+
+./launch.sh configs/gan.py:25gaussians
+"""
+
+from gan_zoo.config import settings
+
+ADAM = {"name": "adam", "learning_rate": 1e-3, "b1": 0.5, "b2": 0.999}
+
+# The 2-D sets with the networks of gan_toy.py and WGAN-GP's config, so that losses can be compared.
+POINTS = {
+    "architecture": "mlp",
+    "rounds": 6000,
+    "batch_size": 256,
+    "noise_size": 2,
+    "generator": {"hidden": (256, 256, 256), "output": "linear"},
+    "discriminator": {"hidden": (256, 256, 256), "slope": 0.0},
+    "generator_optimizer": ADAM,
+    "discriminator_optimizer": ADAM,
+    "log_every": 200,
+    "sample_every": 2000,
+    "checkpoint_every": 1000,
+}
+IMAGES = {
+    "architecture": "mlp",
+    "rounds": 5000,
+    "batch_size": 64,
+    "generator": {"hidden": (256, 256), "norm": "batch"},
+    "discriminator": {"hidden": (256, 256), "dropout_hidden": 0.3},
+    "sample_every": 1000,
+    "checkpoint_every": 1000,
+}
+# The authors' MNIST experiment: maxout, dropout, momentum, rates that decay every update. The paper's noise has
+# unit variance; here labels are kept out, 50,000 training images are 60,000.
+PAPER = {
+    "dataset": "tfds:mnist",
+    "image_shape": (28, 28, 1),
+    "classes": 10,
+    "architecture": "mlp",
+    "rounds": 150_000,
+    "batch_size": 96,
+    "noise": "uniform_unit_variance",
+    "generator": {"hidden": (1200, 1200), "output": "sigmoid", "init_scale": 0.05},
+    "discriminator": {
+        "hidden": (240, 240),
+        "pieces": 5,
+        "dropout_input": 0.2,
+        "dropout_hidden": 0.5,
+        "unit_range": True,
+        "init_scale": 0.005,
+    },
+    **{
+        player: {
+            "name": "sgd",
+            "learning_rate": 0.1,
+            "schedule": "exponential",
+            "decay_rate": 1 / 1.000004,
+            "floor": 1e-6,
+            "momentum": 0.5,
+            "final_momentum": 0.7,
+            "momentum_rounds": 150_000,
+        }
+        for player in ("generator_optimizer", "discriminator_optimizer")
+    },
+    "log_every": 500,
+    "sample_every": 5000,
+    "checkpoint_every": 5000,
+}
+SETTINGS = {
+    "digits": {**IMAGES, "dataset": "digits"},
+    "fashion_mnist": {**IMAGES, "dataset": "fashion_mnist", "rounds": 8000},
+    "8gaussians": {**POINTS, "dataset": "8gaussians"},
+    "25gaussians": {**POINTS, "dataset": "25gaussians"},
+    "swissroll": {**POINTS, "dataset": "swissroll"},
+    "paper": PAPER,
+}
+
+
+def get_config(data="digits"):
+    return {"model": "gan", "loss": "non_saturating", **settings("gan", SETTINGS, data)}

@@ -1,0 +1,48 @@
+"""SNGAN (Miyato et al. 2018): hinge loss, every layer of the discriminator divided by its spectral norm."""
+
+from gan_zoo.config import settings
+
+ADAM = {"name": "adam", "learning_rate": 5e-4, "b1": 0.0, "b2": 0.9}
+PAPER_ADAM = {
+    "name": "adam",
+    "learning_rate": 2e-4,
+    "b1": 0.0,
+    "b2": 0.9,
+    "schedule": "linear",
+    "decay_rounds": 50_000,
+}
+SETTINGS = {
+    # The projection discriminator and conditional BatchNorm (Miyato and Koyama 2018).
+    "digits": {
+        "dataset": "digits",
+        "architecture": "dcgan",
+        "conditioning": "projection",
+        "rounds": 3000,
+        "batch_size": 64,
+        "discriminator": {"norm": "none"},
+        "generator_optimizer": ADAM,
+        "discriminator_optimizer": ADAM,
+    },
+    # The unconditional ResNet on CIFAR-10 (the paper's generator has minibatches of 128).
+    "paper": {
+        "dataset": "tfds:cifar10",
+        "image_shape": (32, 32, 3),
+        "classes": 10,
+        "architecture": "resnet",
+        "rounds": 50_000,
+        "batch_size": 64,
+        "noise_size": 128,
+        "discriminator_turns": 5,
+        "ema_decay": 0.999,
+        "generator": {"width": 256},
+        "discriminator": {"pool": "sum", "output_bias": False},
+        "generator_optimizer": PAPER_ADAM,
+        "discriminator_optimizer": PAPER_ADAM,
+        "sample_every": 2000,
+        "checkpoint_every": 2000,
+    },
+}
+
+
+def get_config(data="digits"):
+    return {"model": "gan", "loss": "hinge", "regularizer": "spectral_norm", **settings("sngan", SETTINGS, data)}

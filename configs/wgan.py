@@ -1,0 +1,53 @@
+"""WGAN (Arjovsky, Chintala and Bottou 2017): a critic with clipped weights estimates the earth mover's distance.
+
+The paper's code gives the critic 100 turns in the first 25 rounds and in every 500th; here it always has 5.
+"""
+
+from gan_zoo.config import settings
+
+RMSPROP = {"name": "rmsprop", "learning_rate": 5e-5, "decay": 0.99, "eps_in_sqrt": False}
+FASTER = {**RMSPROP, "learning_rate": 5e-4}
+SETTINGS = {
+    "digits": {
+        "dataset": "digits",
+        "conditioning": "concatenation",
+        "rounds": 3000,
+        "batch_size": 64,
+        "generator_optimizer": FASTER,
+        "discriminator_optimizer": FASTER,
+    },
+    "25gaussians": {
+        "dataset": "25gaussians",
+        "architecture": "mlp",
+        "rounds": 4000,
+        "batch_size": 256,
+        "noise_size": 2,
+        "generator": {"hidden": (256, 256, 256), "output": "linear"},
+        "discriminator": {"hidden": (256, 256, 256), "slope": 0.0},
+        "generator_optimizer": FASTER,
+        "discriminator_optimizer": FASTER,
+    },
+    "paper": {
+        "dataset": "tfds:lsun/bedroom",
+        "image_shape": (64, 64, 3),
+        "rounds": 200_000,
+        "batch_size": 64,
+        "ema_decay": 0.999,
+        "generator_optimizer": RMSPROP,
+        "discriminator_optimizer": RMSPROP,
+        "sample_every": 5000,
+        "checkpoint_every": 5000,
+    },
+}
+
+
+def get_config(data="digits"):
+    return {
+        "model": "gan",
+        "architecture": "dcgan",
+        "loss": "wasserstein",
+        "regularizer": "weight_clipping",
+        "clip": 0.01,
+        "discriminator_turns": 5,
+        **settings("wgan", SETTINGS, data),
+    }
