@@ -106,13 +106,15 @@ def override(config: ConfigDict, overrides: list[str]) -> ConfigDict:
             near = near or [path for path in paths if path.rpartition(".")[2] == name.rpartition(".")[2]]
             hint = f"did you mean config.{near[0]}?" if near else f"there are: {', '.join(sorted(paths))}"
             raise UserError(f"unknown field config.{name}: {hint}")
-    values = flags.FlagValues()
-    config_flags.DEFINE_config_dict("config", config, flag_values=values)
     for name, text in texts.items():
         try:
             if isinstance(paths[name], tuple):
                 text = str(_tuple(text, paths[name]))
-            values(["", f"--config.{name}={text}"])
+            argv = ["", f"--config.{name}={text}"]
+            values = flags.FlagValues()
+            config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=argv)
+            values(argv)
+            config = values.config
         except (flags.Error, ValueError, TypeError, SyntaxError) as error:
             kind = type(paths[name]).__name__
             raise UserError(f"config.{name} is of type {kind}, and {text!r} is none ({error})") from None

@@ -111,8 +111,11 @@ def infer(module: nn.Module, variables: Variables, *args: Any, **kwargs: Any) ->
 
 
 def constrain(x: jax.Array, spec: PartitionSpec) -> jax.Array:
-    """Lays x out over the devices of the mesh in use (``jax.set_mesh``), if there is one."""
-    if "data" not in jax.sharding.get_abstract_mesh().axis_names:
+    """Lays x out over the devices of the mesh in use (``jax.set_mesh``), if there is one that divides it."""
+    mesh = jax.sharding.get_abstract_mesh()
+    if "data" not in mesh.axis_names:
+        return x
+    if any(name and size % mesh.shape[name] for size, name in zip(x.shape, spec, strict=False)):
         return x
     return jax.lax.with_sharding_constraint(x, spec)
 

@@ -175,7 +175,7 @@ class Run:
                 continue
             file = self.workdir.path / "samples" / f"{name}_{now:07d}.png"
             if len(self.spec.shape) == 1:
-                figures.save_points(file, made, self.source.take(np.arange(2000)))
+                figures.save_points(file, made, self.source.take(np.arange(2000))["image"])
                 continue
             images = made if made.ndim == 5 else made.reshape(rows, COLUMNS, *self.spec.shape)
             figures.save_grid(file, images)

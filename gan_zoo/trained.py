@@ -3,13 +3,14 @@
 gan_zoo.load("runs/dcgan-digits").sample(seed=0, num=16)
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import PartitionSpec
 from ml_collections import ConfigDict
 
 from gan_zoo import config as configs
@@ -18,7 +19,7 @@ from gan_zoo.checkpoint import Checkpoints, from_leaves
 from gan_zoo.data import Spec
 from gan_zoo.devices import prepare
 from gan_zoo.errors import UserError
-from gan_zoo.game import Batch, Game, Nets
+from gan_zoo.game import Batch, Game, Nets, constrain
 from gan_zoo.step import State, new_state
 
 CHUNK = 512  # samples that are made at once
@@ -36,7 +37,7 @@ class Trained:
     def __init__(self, config: ConfigDict, spec: Spec, game: Game, state: State, step: int):
         self.config, self.spec, self.game, self.state, self.step = config, spec, game, state, step
         self.nets: Nets = {**state.nets, **state.ema}
-        self.views = {name: jax.jit(view) for name, view in game.views.items()}
+        self.views = {name: _compiled(view) for name, view in game.views.items()}
 
     def sample(self, seed: int = 0, num: int = 16, label: int | None = None) -> np.ndarray:
         """Images float [num, H, W, C] in [-1, 1] (2-D sets: [num, 2]); of one class if ``label`` is given.
@@ -72,13 +73,18 @@ class Trained:
         """The member's own scores: means over ``num`` samples, rounded up to whole chunks."""
         if self.game.scores is None:
             return {}
-        score, key = jax.jit(self.game.scores), jax.random.key(seed)
+        score, key = _compiled(self.game.scores), jax.random.key(seed)
         batch = example(self.spec, CHUNK, self._dtype())
         parts = [score(self.nets, batch, jax.random.fold_in(key, i)) for i in range(-(-num // CHUNK))]
         return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
 
     def _dtype(self):
         return jnp.float64 if self.config.precision == "float64" else jnp.float32
+
+
+def _compiled(function: Callable) -> Callable:
+    """Jitted, with a result that every process holds whole."""
+    return jax.jit(lambda *args: jax.tree.map(lambda x: constrain(x, PartitionSpec()), function(*args)))
 
 
 def example(spec: Spec, size: int, dtype=jnp.float32, labels: np.ndarray | None = None) -> Batch:

@@ -1,0 +1,23 @@
+"""Eight virtual devices for all tests, and compiled programs and classifiers shared between them."""
+
+import os
+from pathlib import Path
+
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax  # noqa: E402: after the devices are chosen
+import pytest  # noqa: E402
+
+PROJECT = Path(__file__).resolve().parent.parent
+COMPILED = PROJECT / ".pytest_cache" / "compiled"
+
+jax.config.update("jax_compilation_cache_dir", str(COMPILED))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory) -> Path:
+    """A user's cache folder that lives as long as the tests: what one command caches the next one finds."""
+    return tmp_path_factory.mktemp("cache")

@@ -1,0 +1,125 @@
+"""What users get wrong: a short message that says what to do, exit code 2, and nothing lost."""
+
+import resource
+import subprocess
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from tools import PROJECT, command, environment, result
+
+DCGAN = str(PROJECT / "configs/dcgan.py:digits")
+QUICK = ["--config.rounds=2", "--config.batch_size=8", "--config.eval_samples=8"]
+
+
+@pytest.fixture(scope="module")
+def env(cache, tmp_path_factory):
+    return environment(cache, GAN_ZOO_DATA=str(tmp_path_factory.mktemp("data")))
+
+
+def refused(arguments: list[str], env, *words: str, **options) -> subprocess.CompletedProcess:
+    """Runs a command that must be refused with a short message that has these words."""
+    run = command(arguments, env, **options)
+    assert run.returncode == 2, (run.returncode, run.stdout, run.stderr)
+    for word in words:
+        assert word in run.stderr, run.stderr
+    assert "Traceback" not in run.stderr and len(run.stderr) < 3000
+    return run
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["--config.batch_sise=8"], ["batch_sise", "batch_size"]),
+        (["--config.generator.widht=8"], ["widht", "generator.width"]),
+        (["--config.batch_size=abc"], ["batch_size", "int", "abc"]),
+        (["--config.ema_decay=high"], ["ema_decay", "float", "high"]),
+        (["--config.image_shape=8"], ["image_shape", "tuple"]),
+        (["--config.image_shape=(27,27,1)"], ["(27, 27, 1)", "multiples of 4"]),
+        (["--config.loss=hingee"], ["hingee", "hinge"]),
+        (["--config.architecture=dcgam"], ["dcgam", "dcgan"]),
+        (["--config.dataset=digit"], ["digit", "digits"]),
+        (["--config.rounds=0"], ["rounds", "at least 1"]),
+        (["--config.precision=float16"], ["float16", "bfloat16"]),
+        (["--config.regularizer=gradient_penalty"], ["BatchNorm", "discriminator.norm=none"]),
+        (["--config.generator_optimizer.name=adamm"], ["adamm"]),
+    ],
+)
+def test_config_mistakes(overrides, words, env, tmp_path):
+    refused(["describe", DCGAN, *overrides], env, *words)
+
+
+def test_config_mistakes_leave_no_workdir(env, tmp_path):
+    workdir = tmp_path / "run"
+    refused([DCGAN, f"--workdir={workdir}", "--config.nonsense=1"], env, "nonsense")
+    assert not workdir.exists()
+
+
+def test_indivisible_batch(cache, tmp_path):
+    env = environment(cache, XLA_FLAGS="--xla_force_host_platform_device_count=8")
+    refused([DCGAN, f"--workdir={tmp_path}/w", "--config.batch_size=12"], env, "12", "8 devices", "8 or 16")
+
+
+def test_labels_are_needed(env, tmp_path):
+    plain = str(PROJECT / "configs/gan.py:25gaussians")
+    refused([plain, f"--workdir={tmp_path}/w", "--config.conditioning=concatenation"], env, "labels", "25gaussians")
+
+
+def test_missing_data_is_told_within_ten_seconds(env, tmp_path):
+    began = time.time()
+    name = str(PROJECT / "configs/dcgan.py:fashion_mnist")
+    if not (PROJECT / "/usr/share/datasets/fashion-mnist").exists():
+        refused([name, f"--workdir={tmp_path}/w"], env, "./launch.sh data fashion_mnist")
+    refused([DCGAN, f"--workdir={tmp_path}/v", "--config.dataset=folder:/no/such"], env, "/no/such")
+    assert time.time() - began < 20
+
+
+def test_no_such_config_command_or_run(env, tmp_path):
+    refused(["configs/nothing.py"], env, "configs/nothing.py", "list")
+    refused(["evaluate", f"--workdir={tmp_path}"], env, str(tmp_path))
+    refused(["evaluate"], env, "--workdir")
+    refused([DCGAN, "--frobnicate"], env, "--frobnicate")
+    refused([str(PROJECT / "configs/dcgan.py:digitz")], env, "digitz", "digits")
+
+
+def images(folder, count=20, side=16):
+    for label in ("cat", "dog"):
+        (folder / label).mkdir(parents=True)
+        for i in range(count // 2):
+            pixels = np.random.default_rng(i).integers(0, 255, (side, side, 3), np.uint8)
+            Image.fromarray(pixels).save(folder / label / f"{i}.png")
+
+
+def test_a_folder_of_images_trains_and_a_corrupt_one_is_named(env, tmp_path):
+    images(tmp_path / "pictures")
+    arguments = [DCGAN, f"--workdir={tmp_path}/w", f"--config.dataset=folder:{tmp_path}/pictures", *QUICK]
+    good = command(arguments, env)
+    assert good.returncode == 0, good.stderr
+    assert "label_accuracy" in result(tmp_path / "w", "evaluation.json")["scores"]
+    (tmp_path / "pictures" / "cat" / "3.png").write_bytes(b"no picture")
+    arguments[1] = f"--workdir={tmp_path}/v"
+    refused(arguments, env, "cat/3.png")
+
+
+def test_full_disk_keeps_what_was_saved(env, tmp_path):
+    """A limit on the size of files stands in for a full disk."""
+    arguments = [DCGAN, f"--workdir={tmp_path}/w", "--config.eval_samples=8", "--config.batch_size=8"]
+    wide = ["--config.sample_every=0", "--config.checkpoint_every=5"]
+    assert command([*arguments, *wide, "--config.rounds=5"], env).returncode == 0
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    refused([*arguments, *wide, "--config.rounds=20"], env, "full", "same command", preexec_fn=limit)
+    again = command([*arguments, *wide, "--config.rounds=20"], env)
+    assert again.returncode == 0 and "continuing" in again.stderr, again.stderr
+
+
+def test_a_member_outside_the_package(env, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "my_gan.py").write_text("from gan_zoo.models.gan import Model as Base\n\nModel = Base\n")
+    (tmp_path / "my_config.py").write_text(
+        "def get_config(data=''):\n"
+        "    return {'model': 'mine.my_gan', 'rounds': 2, 'batch_size': 8, 'eval_samples': 8}\n"
+    )
+    run = command(["my_config.py", "--workdir=w"], env, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert result(tmp_path / "w")["step"] == 2

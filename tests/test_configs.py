@@ -1,0 +1,135 @@
+"""Every config: plays on real data, with the sizes of its paper, on one device as on eight."""
+
+import jax
+import numpy as np
+import pytest
+from tools import MEMBERS, PROJECT, SMALL, mesh_of, play, shrunk
+
+from gan_zoo import config as configs
+from gan_zoo import trained
+from gan_zoo.step import new_state, train_step
+
+PAPERS = {
+    "gan.py:paper": {"generator": 2_503_984, "discriminator": 1_231_441},
+    "cgan.py:paper": {"generator": 2_413_984, "discriminator": 1_294_191},
+    "dcgan.py:paper": {"generator": 3_576_704, "discriminator": 2_765_568},
+    "lsgan.py:paper": {"generator": 3_576_704, "discriminator": 2_765_568},
+    "wgan.py:paper": {"generator": 3_576_704, "discriminator": 2_765_568},
+    "wgan_gp.py:paper": {"generator": 1_204_483, "discriminator": 1_053_825},
+    # The paper's widths in card form: sum of the layers' sizes, written out in test_sngan_by_hand.
+    "sngan.py:paper": {"generator": 4_276_739, "discriminator": 1_053_824},
+    "infogan.py:paper": {"generator": 6_652_481, "discriminator": 6_692_173},
+}
+
+
+def parameters(config):
+    spec, phases = configs.build(config)
+    state = jax.eval_shape(lambda: new_state(phases[0].game, jax.random.key(0), trained.example(spec, 8)))
+    return {name: sum(x.size for x in jax.tree.leaves(v["params"])) for name, v in state.nets.items()}
+
+
+@pytest.mark.parametrize("name", sorted(PAPERS))
+def test_papers_parameter_counts(name):
+    assert parameters(configs.load(str(PROJECT / "configs" / name), [])) == PAPERS[name]
+
+
+def test_every_config_has_paper_settings_and_a_header():
+    stems = {path.name for path in (PROJECT / "configs").glob("*.py")}
+    assert {name.partition(":")[0] for name in PAPERS} == stems
+    for path in (PROJECT / "configs").glob("*.py"):
+        assert "./launch.sh" in path.read_text().split('"""')[1], f"{path.name}: the header lacks its command"
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_plays_two_rounds_on_real_data(name):
+    config, _ = shrunk(name)
+    state, history, _ = play(config, 2, 1)
+    for metrics in history:
+        assert all(np.isfinite(value) for value in metrics.values()), metrics
+    assert {"discriminator/loss", "generator/loss", "generator/gradient_norm"} <= set(history[0])
+    assert int(state.step) == 2
+    spec, phases = configs.build(config)
+    learned = trained.Trained(config, spec, phases[0].game, state, 2)
+    made = learned.sample(seed=3, num=5)
+    assert made.shape == (5, *spec.shape) and np.isfinite(made).all()
+    np.testing.assert_array_equal(made, learned.sample(seed=3, num=5))
+    assert not np.array_equal(made, learned.sample(seed=4, num=5))
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_eight_devices_and_one_are_the_same_in_float64(name):
+    with jax.enable_x64(True):
+        config, _ = shrunk(name, "config.precision=float64")
+        _, one, _ = play(config, 20, 1)
+        state, eight, first = play(config, 20, 8)
+        assert {x.dtype for x in jax.tree.leaves(state.nets) if x.dtype.kind == "f"} == {np.dtype("float64")}
+    image = first["image"]
+    assert {shard.data.shape[1] for shard in image.addressable_shards} == {image.shape[1] // 8}
+    for a, b in zip(one, eight, strict=True):
+        for key in a:
+            np.testing.assert_allclose(a[key], b[key], atol=1e-8, rtol=0, err_msg=key)
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_eight_devices_and_one_begin_the_same_in_float32(name):
+    config, _ = shrunk(name)
+    (_, one, _), (_, eight, _) = play(config, 1, 1), play(config, 1, 8)
+    for key in one[0]:
+        np.testing.assert_allclose(one[0][key], eight[0][key], atol=1e-4, err_msg=key)
+
+
+@pytest.mark.parametrize("name", ["configs/dcgan.py:digits", "configs/wgan_gp.py:25gaussians"])
+def test_bfloat16_is_close_and_keeps_float32_parameters(name):
+    config, narrow = shrunk(name)
+    low, _ = shrunk(name, "config.precision=bfloat16")
+    (state, a, _), (_, b, _) = play(low, 2, 1), play(config, 2, 1)
+    assert {x.dtype for x in jax.tree.leaves(state.nets) if x.dtype.kind == "f"} == {np.dtype("float32")}
+    for key in ("discriminator/loss", "generator/loss"):
+        assert a[0][key] != b[0][key]
+        np.testing.assert_allclose(a[0][key], b[0][key], atol=0.05)
+
+
+def test_sngan_by_hand():
+    """SNGAN's ResNet with width 256 (generator) and 128 (discriminator), from its layers."""
+    conv = lambda i, o, k: i * o * k * k + o
+    block = 2 * conv(256, 256, 3) + conv(256, 256, 1) + 2 * 2 * 256
+    generator = 128 * 16 * 256 + 16 * 256 + 3 * block + 2 * 256 + conv(256, 3, 3)
+    flat, down = 2 * conv(128, 128, 3), conv(128, 128, 1)
+    first = conv(3, 128, 3) + conv(128, 128, 3) + conv(3, 128, 1)
+    assert PAPERS["sngan.py:paper"] == {"generator": generator, "discriminator": first + 3 * flat + down + 128}
+
+
+@pytest.mark.parametrize("name", ["configs/dcgan.py:digits", "configs/wgan_gp.py:25gaussians"])
+def test_compiled_program(name):
+    """Eight devices: the state is donated, nothing goes to the host, and only sums cross devices."""
+    config, _ = shrunk(name)
+    spec, phases = configs.build(config)
+    game, mesh = phases[0].game, mesh_of(8)
+    state, _, first = play(config, 1, 8)
+    with jax.set_mesh(mesh):
+        compiled = train_step.lower(game, state, {}, first).compile()
+    text = compiled.as_text()
+    leaves = len(jax.tree.leaves(state))
+    assert text.count("may-alias") + text.count("must-alias") >= leaves - 1
+    assert compiled.memory_analysis().alias_size_in_bytes > 0
+    for operation in (
+        "infeed",
+        "outfeed",
+        "send(",
+        "recv(",
+        "all-gather(",
+        "all-to-all(",
+        'custom-call-target="xla_python',
+    ):
+        assert operation not in text, operation
+    if not any("batch_stats" in variables for variables in state.nets.values()):
+        turns = sum(player.turns for player in game.players.values())
+        assert text.count(" all-reduce(") == turns, "one reduction for each player's turn"
+
+
+def test_compiles_once_for_a_phase(caplog):
+    config, _ = shrunk("configs/dcgan.py:digits")
+    with jax.log_compiles():
+        play(config, 4, 8)
+    compiled = [message for message in caplog.messages if "ompiling" in message and "jit(train_step)" in message]
+    assert len(compiled) == 1, compiled

@@ -1,0 +1,301 @@
+"""Convolution's own derivative rules against XLA's, against finite differences, and against PyTorch."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+from jax.test_util import check_grads
+
+from gan_zoo import conv as module
+from gan_zoo.arithmetic import conv_transpose_size, pair
+from gan_zoo.conv import DIMENSIONS, Geometry, conv, input_gradient, output_size, weight_gradient
+
+BATCH, INPUTS, OUTPUTS = 2, 3, 2
+# Our rules are tested here, not XLA's optimizer: without it these many small programs compile in half the time.
+quick_jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+# kernel, stride, padding, output padding, dilation; the first five are those of PyTorch's values below.
+TORCH_CASES = [(4, 2, 1, 0, 1), (5, 2, 2, 1, 1), (3, 2, 1, 1, 1), (4, 1, 0, 0, 1), (3, 2, 1, 0, 2)]
+CASES = TORCH_CASES + [
+    (3, 1, 1, 0, 1),
+    (1, 1, 0, 0, 1),
+    (1, 2, 0, 1, 1),  # a kernel smaller than its stride: some pixels reach nothing
+    (2, 3, 0, 2, 1),
+    (3, 3, 1, 0, 1),
+    (7, 3, 2, 2, 1),
+    (4, 2, (1, 2), 0, 1),  # TensorFlow's SAME for odd sizes
+    (5, 2, (1, 2), 1, 1),
+    (3, 1, (0, 2), 0, 1),
+]
+
+
+def integers(shape, factor, modulus):
+    """Small whole numbers that a formula gives: sums of their products are exact in float32."""
+    return ((np.arange(np.prod(shape)) * factor + 5) % modulus - modulus // 2).reshape(shape).astype(np.float32)
+
+
+def checksum(array):
+    """Sum, sum weighted by position, first, middle and last entry of whole numbers, in the order [.., H, W, C]."""
+    flat = np.asarray(array).ravel()
+    exact = flat.astype(np.int64)
+    assert np.array_equal(flat, exact)
+    weighted = exact * (np.arange(flat.size) * 31 % 101)
+    return int(exact.sum()), int(weighted.sum()), int(exact[0]), int(exact[flat.size // 2]), int(exact[-1])
+
+
+def reference_conv(x, w, geometry):
+    return lax.conv_general_dilated(
+        x,
+        w,
+        (geometry.stride,) * 2,
+        [pair(geometry.padding)] * 2,
+        rhs_dilation=(geometry.dilation,) * 2,
+        dimension_numbers=DIMENSIONS,
+    )
+
+
+def reference_transpose(y, w, geometry, output_padding):
+    """lax.conv_transpose, whose paddings are applied to the input that the stride has dilated."""
+    reach = geometry.dilation * (geometry.kernel - 1)
+    low, high = pair(geometry.padding)
+    return lax.conv_transpose(
+        y,
+        w,
+        (geometry.stride,) * 2,
+        [(reach - low, reach - high + output_padding)] * 2,
+        rhs_dilation=(geometry.dilation,) * 2,
+        dimension_numbers=DIMENSIONS,
+        transpose_kernel=True,
+    )
+
+
+def value_and_vjp(function):
+    """(a, b, cotangent) -> value, gradient of a, gradient of b."""
+
+    def apply(a, b, cotangent):
+        value, pull = jax.vjp(function, a, b)
+        return value, *pull(cotangent)
+
+    return apply
+
+
+def compare(ours, theirs, a, b):
+    """Values and first derivatives at (a, b), as one program."""
+    shape = jax.eval_shape(theirs, a, b).shape
+    cotangent = np.random.default_rng(3).standard_normal(shape, np.float32)
+    pairs = quick_jit(lambda *args: (value_and_vjp(ours)(*args), value_and_vjp(theirs)(*args)))(a, b, cotangent)
+    for mine, wanted in zip(*pairs, strict=True):
+        assert mine.shape == wanted.shape
+        np.testing.assert_allclose(mine, wanted, rtol=1e-5, atol=2e-5)
+
+
+def arrays(geometry, size, output_padding=0):
+    """x [B, H, W, I] of a transposed convolution of y [B, *size, O], and the kernel w [k, k, I, O]."""
+    rng = np.random.default_rng(0)
+    kernel, stride, padding, dilation = geometry
+    larger = tuple(conv_transpose_size(s, kernel, stride, padding, output_padding, dilation) for s in size)
+    x = rng.standard_normal((BATCH, *larger, INPUTS), np.float32)
+    w = rng.standard_normal((kernel, kernel, INPUTS, OUTPUTS), np.float32)
+    y = rng.standard_normal((BATCH, *size, OUTPUTS), np.float32)
+    return x, w, y
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+class TestAgainstXLA:
+    SIZE = (4, 3)  # of the smaller image
+
+    def unpack(self, case):
+        kernel, stride, padding, output_padding, dilation = case
+        geometry = Geometry(kernel, stride, padding, dilation)
+        return geometry, output_padding, *arrays(geometry, self.SIZE, output_padding)
+
+    def test_conv(self, case):
+        geometry, _, x, w, _ = self.unpack(case)
+        compare(partial(conv, geometry=geometry), partial(reference_conv, geometry=geometry), x, w)
+
+    def test_input_gradient(self, case):
+        geometry, output_padding, x, w, y = self.unpack(case)
+        compare(
+            partial(input_gradient, geometry=geometry, size=x.shape[1:3]),
+            partial(reference_transpose, geometry=geometry, output_padding=output_padding),
+            y,
+            w,
+        )
+
+    def test_weight_gradient(self, case):
+        geometry, _, x, w, _ = self.unpack(case)
+        y = np.random.default_rng(1).standard_normal((BATCH, *output_size(x.shape[1:3], geometry), OUTPUTS), np.float32)
+
+        def reference(x, y):
+            return jax.vjp(lambda w: reference_conv(x, w, geometry), jnp.zeros(w.shape))[1](y)[0]
+
+        compare(partial(weight_gradient, geometry=geometry), reference, x, y)
+
+    def test_output_size(self, case):
+        geometry, _, x, w, _ = self.unpack(case)
+        shape = jax.eval_shape(partial(reference_conv, geometry=geometry), x, w).shape
+        assert output_size(x.shape[1:3], geometry) == shape[1:3]
+
+
+def test_rows_that_the_stride_leaves_over():
+    """An image whose last rows and columns no patch covers: their gradient is 0, and the sizes stay."""
+    geometry = Geometry(3, 3)
+    x = np.zeros((1, 8, 7, INPUTS), np.float32)
+    w = np.random.default_rng(1).uniform(1, 2, (3, 3, INPUTS, OUTPUTS)).astype(np.float32)
+    gradient = np.asarray(quick_jit(jax.grad(lambda x: conv(x, w, geometry).sum()))(x))
+    assert gradient.shape == x.shape
+    assert not np.any(gradient[:, 6:]) and not np.any(gradient[:, :, 6:]) and np.all(gradient[:, :6, :6])
+
+
+@pytest.mark.parametrize("geometry", [Geometry(4, 2, 1), Geometry(3, 2, 1, 2)], ids=str)
+def test_second_derivatives(geometry):
+    """Of all three functions, against finite differences in float64: what a gradient penalty needs."""
+    with jax.enable_x64(True):
+        x, w, y = (a.astype(np.float64) / 4 for a in arrays(geometry, (2, 1)))
+        x, w, y = x[:1, :, :, :1], w[:, :, :1, :], y[:1]
+
+        @jax.jit
+        def all_three(x, w, y):
+            # tanh, for a bilinear function's second derivative towards one argument alone is 0.
+            found = conv(x, w, geometry), input_gradient(y, w, geometry, x.shape[1:3]), weight_gradient(x, y, geometry)
+            return sum(jnp.tanh(array).sum() for array in found)
+
+        check_grads(all_three, (x, w, y), order=2, modes=["rev"])
+
+
+@pytest.mark.parametrize("geometry", [Geometry(4, 2, 1), Geometry(5, 2, (1, 2)), Geometry(3, 1, 1)], ids=str)
+def test_gradient_of_a_gradient_is_xlas(geometry):
+    """d/dw of |d/dx sum tanh(conv)|^2, the shape of WGAN-GP's penalty."""
+    x, w, _ = arrays(geometry, (3, 4))
+
+    def penalty(convolve):
+        return lambda w: jnp.sum(jax.grad(lambda x: jnp.tanh(convolve(x, w, geometry)).sum())(x) ** 2)
+
+    mine, wanted = quick_jit(lambda w: (jax.grad(penalty(conv))(w), jax.grad(penalty(reference_conv))(w)))(w)
+    np.testing.assert_allclose(mine, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case[1] > 1 and case[4] == 1], ids=str)
+def test_both_ways_to_an_input_gradient(case, monkeypatch):
+    """On CPU the patches are added up, elsewhere XLA transposes the convolution: the same numbers."""
+    kernel, stride, padding, output_padding, dilation = case
+    geometry = Geometry(kernel, stride, padding, dilation)
+    x, w, y = arrays(geometry, (4, 3), output_padding)
+    found = {}
+    for backend in ("cpu", "gpu"):
+        with monkeypatch.context() as patch:
+            patch.setattr(module.jax, "default_backend", lambda backend=backend: backend)
+            traced = quick_jit(lambda y, w: input_gradient(y, w, geometry, x.shape[1:3])).trace(y, w)
+        found[backend] = traced.lower().compile()(y, w)
+        # That the two programs do differ: only XLA's own way contains a convolution.
+        assert ("conv_general_dilated" in str(traced.jaxpr)) == (backend == "gpu")
+    np.testing.assert_allclose(found["cpu"], found["gpu"], rtol=1e-5, atol=2e-5)
+
+
+# Computed once with torch 2.13.0 on CPU, in float64, from the same formulas (images and kernels transposed to
+# PyTorch's layouts): case, output shape, checksums of the output, of x's gradient and of w's.
+TORCH_CONV2D = [
+    (
+        (4, 2, 1, 0, 1),
+        (2, 4, 4, 2),
+        (-8, 38069, -13, 56, -101),
+        (-121, 13718, 24, -6, 60),
+        (41, -38920, 76, -166, 8),
+    ),
+    (
+        (5, 2, 2, 1, 1),
+        (2, 5, 4, 2),
+        (-206, -69048, -201, 107, -182),
+        (9, 13904, 29, -5, 30),
+        (43, -33013, -190, 108, 130),
+    ),
+    (
+        (3, 2, 1, 1, 1),
+        (2, 5, 4, 2),
+        (519, 31269, -23, 52, 25),
+        (348, 34974, -31, -3, 12),
+        (-805, -38174, 226, 108, -358),
+    ),
+    (
+        (4, 1, 0, 0, 1),
+        (2, 6, 5, 2),
+        (351, 46484, 45, -22, 112),
+        (-72, -39453, 35, 5, 6),
+        (-1020, -44804, -192, -80, -185),
+    ),
+    (
+        (3, 2, 1, 0, 2),
+        (2, 4, 3, 2),
+        (-49, -21946, 96, 57, 33),
+        (-49, 14682, 0, 0, 0),
+        (67, 21941, -21, -134, -56),
+    ),
+]
+TORCH_CONV_TRANSPOSE2D = [
+    (
+        (4, 2, 1, 0, 1),
+        (2, 8, 10, 2),
+        (242, 68364, 51, 78, -42),
+        (106, -13168, -179, -113, 21),
+        (-610, -16390, -327, -48, 507),
+    ),
+    (
+        (5, 2, 2, 1, 1),
+        (2, 8, 10, 2),
+        (-37, -38269, 43, -56, -18),
+        (-248, -46954, 129, 47, 110),
+        (1364, 128945, 477, -11, 507),
+    ),
+    (
+        (3, 2, 1, 1, 1),
+        (2, 8, 10, 2),
+        (130, 18931, -24, -42, 30),
+        (-107, -74176, 36, -34, 138),
+        (-3614, -171169, -327, -11, -510),
+    ),
+    (
+        (4, 1, 0, 0, 1),
+        (2, 7, 8, 2),
+        (-58, -12194, -12, -15, -66),
+        (-94, 14026, -10, -8, -25),
+        (-713, -18483, -30, 149, -243),
+    ),
+    (
+        (3, 2, 1, 0, 2),
+        (2, 9, 11, 2),
+        (373, 20465, 0, 0, 0),
+        (-861, -39904, 31, -113, -3),
+        (-3343, -180225, -172, -197, -279),
+    ),
+]
+
+
+@pytest.mark.parametrize("case, shape, output, x_gradient, w_gradient", TORCH_CONV2D, ids=str)
+def test_conv_is_pytorchs(case, shape, output, x_gradient, w_gradient):
+    kernel, stride, padding, _, dilation = case
+    x, w = integers((2, 9, 8, 3), 37, 19), integers((kernel, kernel, 3, 2), 23, 13)
+    function = partial(conv, geometry=Geometry(kernel, stride, padding, dilation))
+    results = jax.jit(value_and_vjp(function))(x, w, integers(shape, 29, 17))
+    assert results[0].shape == shape
+    assert [checksum(result) for result in results] == [output, x_gradient, w_gradient]
+
+
+@pytest.mark.parametrize("case, shape, output, x_gradient, w_gradient", TORCH_CONV_TRANSPOSE2D, ids=str)
+def test_transposed_conv_is_pytorchs(case, shape, output, x_gradient, w_gradient):
+    """PyTorch's kernel [in, out, k, k] is ours [k, k, out, in] with its axes turned around, not flipped."""
+    kernel, stride, padding, output_padding, dilation = case
+    x, w = integers((2, 4, 5, 3), 37, 19), integers((kernel, kernel, 2, 3), 23, 13)
+    size = tuple(conv_transpose_size(s, kernel, stride, padding, output_padding, dilation) for s in x.shape[1:3])
+    function = partial(input_gradient, geometry=Geometry(kernel, stride, padding, dilation), size=size)
+    results = jax.jit(value_and_vjp(function))(x, w, integers(shape, 29, 17))
+    assert results[0].shape == shape
+    assert [checksum(result) for result in results] == [output, x_gradient, w_gradient]
+
+
+def test_bfloat16_stays_bfloat16():
+    geometry = Geometry(4, 2, 1)
+    x, w, y = (jnp.asarray(a, jnp.bfloat16) for a in arrays(geometry, (3, 2)))
+    for result in jax.tree.leaves(jax.eval_shape(value_and_vjp(partial(conv, geometry=geometry)), x, w, y)):
+        assert result.dtype == jnp.bfloat16

@@ -1,0 +1,101 @@
+"""What several tests need: commands as a user types them, and configs small enough to play in a test."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from gan_zoo import config as configs
+from gan_zoo import data
+from gan_zoo.data.feed import Feed
+from gan_zoo.step import new_state, train_step
+
+PROJECT = Path(__file__).resolve().parent.parent
+# Every member with each of its small data sets that needs no file.
+SMALL = [
+    f"configs/{path.stem}.py:{name}"
+    for path in sorted((PROJECT / "configs").glob("*.py"))
+    for name in ("digits", "25gaussians", "8gaussians", "swissroll")
+    if f'"{name}":' in path.read_text()
+]
+MEMBERS = sorted({name.partition(":")[0]: name for name in reversed(SMALL)}.values())
+FEW = ["config.batch_size=16", "config.eval_samples=64", "config.log_every=5", "config.sample_every=0"]
+
+
+def shrunk(name: str, *overrides: str):
+    """A config with narrow networks."""
+    config = configs.load(str(PROJECT / name), [])
+    narrow = []
+    for network in ("generator", "discriminator"):
+        for field, value in config[network].items():
+            small = {"width": 8, "dense": 32, "q_dense": 16}.get(field)
+            if field == "hidden":
+                small = (16,) * len(value)
+            if small is not None:
+                narrow.append(f"config.{network}.{field}={small}")
+    return configs.load(str(PROJECT / name), [*FEW, *narrow, *overrides]), narrow
+
+
+def mesh_of(count: int) -> Mesh:
+    """A mesh of the first ``count`` devices."""
+    return Mesh(np.array(jax.devices()[:count]), ("data",), axis_types=(AxisType.Auto,))
+
+
+def play(config, rounds: int, devices: int):
+    """Plays rounds of the first phase on real data: (final state, metrics of each round, first batches)."""
+    spec, phases = configs.build(config)
+    game, mesh = phases[0].game, mesh_of(devices)
+    dtype = jnp.float64 if config.precision == "float64" else jnp.float32
+    source = data.load(config.dataset, "train", config.image_shape)
+    with jax.set_mesh(mesh):
+        feed = Feed(source, config.seed, 0, config.batch_size, game.turns, mesh, dtype)
+        first = feed(0)
+        state = new_state(game, jax.random.key(config.seed), jax.tree.map(lambda x: x[0], first))
+        state = jax.device_put(state, NamedSharding(mesh, PartitionSpec()))
+        history = []
+        for step in range(rounds):
+            state, metrics = train_step(game, state, {}, feed(step))
+            history.append(jax.device_get(metrics))
+    return state, history, first
+
+
+def environment(cache: Path, **more: str) -> dict[str, str]:
+    """A user's environment with one device and a cache folder of its own."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("XLA_", "JAX_"))}
+    return {**kept, "XDG_CACHE_HOME": str(cache), "JAX_PLATFORMS": "cpu", **more}
+
+
+def start(arguments: list[str], env: dict[str, str], **options) -> subprocess.Popen:
+    """Starts the command line."""
+    command = [sys.executable, "-P", "-m", "gan_zoo", *arguments]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, env=env, **{**pipes, **options})
+
+
+def command(arguments: list[str], env: dict[str, str], **options) -> subprocess.CompletedProcess:
+    """Runs the command line to its end."""
+    process = start(arguments, env, **options)
+    out, err = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def result(workdir: Path, name: str = "result.json") -> dict:
+    """A JSON file of a run."""
+    return json.loads((Path(workdir) / name).read_text())
+
+
+def lines(workdir: Path) -> list[dict]:
+    """The lines of metrics.jsonl."""
+    return [json.loads(line) for line in (Path(workdir) / "metrics.jsonl").read_text().splitlines()]
+
+
+def fields(cls) -> set[str]:
+    """Names of a dataclass's fields."""
+    return {field.name for field in dataclasses.fields(cls)}
