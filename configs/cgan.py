@@ -17,7 +17,7 @@ PAPER = {
     "image_shape": (28, 28, 1),
     "classes": 10,
     "rounds": 150_000,
-    "batch_size": 96,
+    "batch_size": 100,
     "noise": "uniform",
     "generator": {
         "noise_units": 200,

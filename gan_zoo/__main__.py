@@ -5,6 +5,7 @@ import errno
 import logging
 import os
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -106,8 +107,11 @@ def main(argv: list[str]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("gan_zoo").setLevel(logging.INFO)
-    # What libraries warn their developers of is not for users.
+    # What libraries tell their developers is not for users, and an error in a background thread (saving, reading
+    # ahead) comes back to the main thread, which tells it.
     warnings.simplefilter("ignore")
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    threading.excepthook = lambda error: logging.getLogger("gan_zoo").debug("in a thread", exc_info=error.exc_value)
     try:
         command, args, overrides = parse(argv)
         COMMANDS[command](args, overrides)

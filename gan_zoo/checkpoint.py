@@ -117,10 +117,13 @@ class Checkpoints:
         for name, leaf in leaves.items():
             if np.issubdtype(leaf.dtype, np.floating) and not np.isfinite(leaf).all():
                 raise UserError(f"{name} is not finite at round {number}: not saved, the checkpoint before it stays")
+        free, wanted = shutil.disk_usage(self.folder).free, sum(leaf.nbytes for leaf in leaves.values())
         items = ocp.args.Composite(
             state=ocp.args.StandardSave(leaves), info=ocp.args.JsonSave({**info, "leaves": _manifest(leaves)})
         )
         with _told(f"checkpoint {number}"):
+            if free < wanted:  # asked beforehand: a write that fails half-way leaves rubbish and pages of messages
+                raise OSError(f"No space left: {wanted} bytes wanted, {free} free")
             self.manager.save(number, args=items, metrics=None if score is None else {"score": score})
 
     def wait(self) -> None:

@@ -3,6 +3,7 @@
 import itertools
 import logging
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,7 @@ class Run:
         finally:
             self.log.close()
             self.checkpoints.manager.close()
+            self.stop.close()
 
     def _phase(self, number: int, state: State, within: int) -> State:
         """Plays a phase from the round ``within`` to its end, or until the run is asked to stop."""
@@ -141,7 +143,9 @@ class Run:
         began = time.perf_counter()
         with self.log.pause():
             step = train_step.lower(phase.game, state, constants, batches).compile()
-        self.compile_seconds += time.perf_counter() - began
+        seconds = time.perf_counter() - began
+        self.compile_seconds += seconds
+        log.info("%s: compiled in %.1f s", phase.name, seconds)
         return step
 
     def _save(self, number: int, state: State, played: int, score: float | None) -> None:
@@ -227,16 +231,22 @@ class Stop:
     """Whether the run was asked to stop: SIGTERM or SIGINT; with several processes, by all at the same round."""
 
     def __init__(self):
-        self.seen, self.signalled = 0, False
-        if jax.process_count() == 1:
+        self.seen, self.signalled, self.before = 0, False, {}
+        # With several processes jax.distributed listens; outside the main thread nobody may.
+        if jax.process_count() == 1 and threading.current_thread() is threading.main_thread():
             for kind in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(kind, self._note)
+                self.before[kind] = signal.signal(kind, self._note)
 
     def asked(self, now: int) -> bool:
         """Asked once a round."""
         if jax.process_count() > 1:
             return multihost_utils.reached_preemption_sync_point(now)
         return self.signalled
+
+    def close(self) -> None:
+        """Gives the signals back."""
+        for kind, handler in self.before.items():
+            signal.signal(kind, handler)
 
     def _note(self, kind: int, _: Any) -> None:
         self.signalled = True

@@ -81,14 +81,25 @@ def value_and_vjp(function):
     return apply
 
 
-def compare(ours, theirs, a, b):
-    """Values and first derivatives at (a, b), as one program."""
-    shape = jax.eval_shape(theirs, a, b).shape
-    cotangent = np.random.default_rng(3).standard_normal(shape, np.float32)
-    pairs = quick_jit(lambda *args: (value_and_vjp(ours)(*args), value_and_vjp(theirs)(*args)))(a, b, cotangent)
-    for mine, wanted in zip(*pairs, strict=True):
-        assert mine.shape == wanted.shape
-        np.testing.assert_allclose(mine, wanted, rtol=1e-5, atol=2e-5)
+def compare(ours, theirs, inputs):
+    """Values and first derivatives of functions of two of the inputs each, all as one program."""
+    rng = np.random.default_rng(3)
+    for key, (function, names) in theirs.items():
+        shape = jax.eval_shape(function, *(inputs[name] for name in names)).shape
+        inputs = {**inputs, key: rng.standard_normal(shape, np.float32)}
+
+    @quick_jit
+    def both(inputs):
+        return [
+            {key: value_and_vjp(f)(*(inputs[name] for name in names), inputs[key]) for key, (f, names) in side.items()}
+            for side in (ours, theirs)
+        ]
+
+    mine, wanted = both(inputs)
+    for key in theirs:
+        for what, a, b in zip(("value", "first gradient", "second gradient"), mine[key], wanted[key], strict=True):
+            assert a.shape == b.shape
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=2e-5, err_msg=f"{key}: {what}")
 
 
 def arrays(geometry, size, output_padding=0):
@@ -103,40 +114,28 @@ def arrays(geometry, size, output_padding=0):
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-class TestAgainstXLA:
-    SIZE = (4, 3)  # of the smaller image
+def test_values_and_gradients_are_xlas(case):
+    """Of each of the three functions."""
+    kernel, stride, padding, output_padding, dilation = case
+    geometry = Geometry(kernel, stride, padding, dilation)
+    x, w, y = arrays(geometry, (4, 3), output_padding)
+    size = x.shape[1:3]
 
-    def unpack(self, case):
-        kernel, stride, padding, output_padding, dilation = case
-        geometry = Geometry(kernel, stride, padding, dilation)
-        return geometry, output_padding, *arrays(geometry, self.SIZE, output_padding)
+    def reference_weight_gradient(x, y):
+        return jax.vjp(lambda w: reference_conv(x, w, geometry), jnp.zeros(w.shape))[1](y)[0]
 
-    def test_conv(self, case):
-        geometry, _, x, w, _ = self.unpack(case)
-        compare(partial(conv, geometry=geometry), partial(reference_conv, geometry=geometry), x, w)
-
-    def test_input_gradient(self, case):
-        geometry, output_padding, x, w, y = self.unpack(case)
-        compare(
-            partial(input_gradient, geometry=geometry, size=x.shape[1:3]),
-            partial(reference_transpose, geometry=geometry, output_padding=output_padding),
-            y,
-            w,
-        )
-
-    def test_weight_gradient(self, case):
-        geometry, _, x, w, _ = self.unpack(case)
-        y = np.random.default_rng(1).standard_normal((BATCH, *output_size(x.shape[1:3], geometry), OUTPUTS), np.float32)
-
-        def reference(x, y):
-            return jax.vjp(lambda w: reference_conv(x, w, geometry), jnp.zeros(w.shape))[1](y)[0]
-
-        compare(partial(weight_gradient, geometry=geometry), reference, x, y)
-
-    def test_output_size(self, case):
-        geometry, _, x, w, _ = self.unpack(case)
-        shape = jax.eval_shape(partial(reference_conv, geometry=geometry), x, w).shape
-        assert output_size(x.shape[1:3], geometry) == shape[1:3]
+    ours = {
+        "conv": (partial(conv, geometry=geometry), "xw"),
+        "input_gradient": (partial(input_gradient, geometry=geometry, size=size), "yw"),
+        "weight_gradient": (partial(weight_gradient, geometry=geometry), "xy"),
+    }
+    theirs = {
+        "conv": (partial(reference_conv, geometry=geometry), "xw"),
+        "input_gradient": (partial(reference_transpose, geometry=geometry, output_padding=output_padding), "yw"),
+        "weight_gradient": (reference_weight_gradient, "xy"),
+    }
+    compare(ours, theirs, {"x": x, "w": w, "y": y})
+    assert output_size(size, geometry) == y.shape[1:3]
 
 
 def test_rows_that_the_stride_leaves_over():
@@ -149,9 +148,9 @@ def test_rows_that_the_stride_leaves_over():
     assert not np.any(gradient[:, 6:]) and not np.any(gradient[:, :, 6:]) and np.all(gradient[:, :6, :6])
 
 
-@pytest.mark.parametrize("geometry", [Geometry(4, 2, 1), Geometry(3, 2, 1, 2)], ids=str)
-def test_second_derivatives(geometry):
+def test_second_derivatives():
     """Of all three functions, against finite differences in float64: what a gradient penalty needs."""
+    geometry = Geometry(4, 2, 1)
     with jax.enable_x64(True):
         x, w, y = (a.astype(np.float64) / 4 for a in arrays(geometry, (2, 1)))
         x, w, y = x[:1, :, :, :1], w[:, :, :1, :], y[:1]
@@ -165,7 +164,7 @@ def test_second_derivatives(geometry):
         check_grads(all_three, (x, w, y), order=2, modes=["rev"])
 
 
-@pytest.mark.parametrize("geometry", [Geometry(4, 2, 1), Geometry(5, 2, (1, 2)), Geometry(3, 1, 1)], ids=str)
+@pytest.mark.parametrize("geometry", [Geometry(5, 2, (1, 2)), Geometry(3, 1, 1), Geometry(3, 2, 1, 2)], ids=str)
 def test_gradient_of_a_gradient_is_xlas(geometry):
     """d/dw of |d/dx sum tanh(conv)|^2, the shape of WGAN-GP's penalty."""
     x, w, _ = arrays(geometry, (3, 4))
@@ -277,7 +276,7 @@ def test_conv_is_pytorchs(case, shape, output, x_gradient, w_gradient):
     kernel, stride, padding, _, dilation = case
     x, w = integers((2, 9, 8, 3), 37, 19), integers((kernel, kernel, 3, 2), 23, 13)
     function = partial(conv, geometry=Geometry(kernel, stride, padding, dilation))
-    results = jax.jit(value_and_vjp(function))(x, w, integers(shape, 29, 17))
+    results = quick_jit(value_and_vjp(function))(x, w, integers(shape, 29, 17))
     assert results[0].shape == shape
     assert [checksum(result) for result in results] == [output, x_gradient, w_gradient]
 
@@ -289,7 +288,7 @@ def test_transposed_conv_is_pytorchs(case, shape, output, x_gradient, w_gradient
     x, w = integers((2, 4, 5, 3), 37, 19), integers((kernel, kernel, 2, 3), 23, 13)
     size = tuple(conv_transpose_size(s, kernel, stride, padding, output_padding, dilation) for s in x.shape[1:3])
     function = partial(input_gradient, geometry=Geometry(kernel, stride, padding, dilation), size=size)
-    results = jax.jit(value_and_vjp(function))(x, w, integers(shape, 29, 17))
+    results = quick_jit(value_and_vjp(function))(x, w, integers(shape, 29, 17))
     assert results[0].shape == shape
     assert [checksum(result) for result in results] == [output, x_gradient, w_gradient]
 

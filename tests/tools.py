@@ -79,10 +79,10 @@ def start(arguments: list[str], env: dict[str, str], **options) -> subprocess.Po
     return subprocess.Popen(command, env=env, **{**pipes, **options})
 
 
-def command(arguments: list[str], env: dict[str, str], **options) -> subprocess.CompletedProcess:
+def command(arguments: list[str], env: dict[str, str], timeout: int = 300, **options) -> subprocess.CompletedProcess:
     """Runs the command line to its end."""
     process = start(arguments, env, **options)
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=timeout)
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 

@@ -1,0 +1,42 @@
+"""What the members reach, as README says it: minutes each, so only with -m slow."""
+
+import statistics
+
+import pytest
+from tools import PROJECT, command, environment, result
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def trained(cache, tmp_path_factory):
+    """Scores of a whole run of a config with a seed."""
+
+    def get(name: str, seed: int = 0) -> dict:
+        workdir = tmp_path_factory.mktemp("run")
+        arguments = [str(PROJECT / name), f"--workdir={workdir}", f"--config.seed={seed}"]
+        run = command(arguments, environment(cache), timeout=1800)
+        assert run.returncode == 0, run.stderr
+        scores = result(workdir, "evaluation.json")["scores"]
+        return {key: score["value"] for key, score in scores.items()}
+
+    return get
+
+
+def test_default_run_draws_the_digits_that_it_is_asked_for(trained):
+    scores = trained("configs/dcgan.py:digits")
+    assert scores["classifier_accuracy"] >= 0.97
+    assert scores["label_accuracy"] >= 0.95
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_wgan_gp_covers_all_modes(trained, seed):
+    scores = trained("configs/wgan_gp.py:25gaussians", seed)
+    assert scores["modes_covered"] == 25
+    assert scores["high_quality"] >= 0.9
+
+
+def test_infogan_finds_the_classes(trained):
+    runs = [trained("configs/infogan.py:digits", seed) for seed in range(3)]
+    assert statistics.median(run["code_accuracy"] for run in runs) >= 0.8
+    assert min(run["mutual_information"] for run in runs) >= 2.0
