@@ -18,10 +18,10 @@ def conv_transpose_size(
     (size - 1) stride - 2 padding + dilation (kernel - 1) + 1 + output_padding.
 
     Raises:
-        ValueError: when output_padding is not smaller than the stride or the dilation.
+        ValueError: when output_padding is not smaller than the stride.
     """
-    if output_padding and output_padding >= max(stride, dilation):
-        raise ValueError(f"output_padding {output_padding} must be smaller than stride {stride} or dilation {dilation}")
+    if output_padding >= stride:
+        raise ValueError(f"output_padding {output_padding} must be smaller than the stride, {stride}")
     low, high = pair(padding)
     return (size - 1) * stride - low - high + dilation * (kernel - 1) + 1 + output_padding
 

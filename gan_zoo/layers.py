@@ -1,5 +1,6 @@
 """Layers that two or more architectures use; images are [B, H, W, C]."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -108,8 +109,12 @@ def spectral(layer: nn.Module, on: bool, train: bool) -> Callable[..., jax.Array
     """
     if not on:
         return layer
-    normalized = nn.SpectralNorm(layer, collection_name="spectral")
-    return lambda *args: normalized(*args, update_stats=train)
+
+    def normalized(x):
+        dtype = x.dtype if jnp.issubdtype(x.dtype, jnp.floating) else None  # not that of the float32 vectors
+        return nn.SpectralNorm(layer, dtype=dtype, collection_name="spectral")(x, update_stats=train)
+
+    return normalized
 
 
 def maxout(x: jax.Array, pieces: int) -> jax.Array:
@@ -122,7 +127,7 @@ def minibatch_stddev(x: jax.Array, group: int = 4) -> jax.Array:
 
     x [B, H, W, C] -> [B, H, W, C + 1]. Sample i shares its group with i + B / group, i + 2 B / group, ...
     """
-    group = min(group, x.shape[0])
+    group = math.gcd(group, x.shape[0])
     groups = x.reshape(group, -1, *x.shape[1:]).astype(jnp.promote_types(x.dtype, jnp.float32))
     deviation = jnp.sqrt(groups.var(axis=0) + 1e-8).mean(axis=(1, 2, 3))  # [B / group]
     deviation = jnp.tile(deviation, group).reshape(-1, 1, 1, 1)

@@ -29,7 +29,7 @@ def settings(name: str) -> dict[str, Any]:
         UserError: optax has none of that name.
     """
     make = getattr(optax, name, None)
-    if not callable(make):
+    if not callable(make) or "learning_rate" not in inspect.signature(make).parameters:
         raise UserError(f"unknown optimizer {name!r}: it is one of optax's, such as adam, rmsprop, sgd")
     own = {
         p.name: p.default

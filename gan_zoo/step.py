@@ -30,6 +30,7 @@ class State(flax.struct.PyTreeNode):
     ema: Nets
 
 
+@partial(jax.jit, static_argnames="game")
 def new_state(game: Game, rng: jax.Array, batch: Batch, earlier: State | None = None) -> State:
     """The state at the start of a phase; optimizers start fresh.
 
@@ -39,15 +40,14 @@ def new_state(game: Game, rng: jax.Array, batch: Batch, earlier: State | None = 
         ValueError: a parameter of ``earlier`` has another shape.
     """
     rng, init_rng = jax.random.split(rng)
-    nets = jax.jit(game.init)(init_rng, batch)
-    nets = jax.tree.map(partial(_as_dtype, batch["image"].dtype), nets)
-    ema = {name: nets[name] for name in game.ema}
+    nets = jax.tree.map(partial(_as_dtype, batch["image"].dtype), game.init(init_rng, batch))
+    ema = {name: jax.tree.map(jnp.copy, nets[name]) for name in game.ema}  # donated later: no leaf is shared
     if earlier is not None:
         ema = graft(ema, {**earlier.nets, **earlier.ema})
         nets = graft(nets, earlier.nets)
     opt = {name: player.optimizer.init(_params(nets, player)) for name, player in game.players.items()}
     state = State(step=jnp.zeros((), jnp.int32), rng=rng, nets=nets, opt=opt, ema=ema)
-    return jax.tree.map(jnp.copy, state)  # train_step donates its state: no leaf may be shared
+    return jax.tree.map(lambda x: constrain(jnp.copy(x), PartitionSpec()), state)
 
 
 def graft(nets: Nets, earlier: Nets) -> Nets:

@@ -57,7 +57,7 @@ def test_config_mistakes_leave_no_workdir(env, tmp_path):
 
 
 def test_indivisible_batch(cache, tmp_path):
-    env = environment(cache, XLA_FLAGS="--xla_force_host_platform_device_count=8")
+    env = environment(cache, devices=8)
     refused([DCGAN, f"--workdir={tmp_path}/w", "--config.batch_size=12"], env, "12", "8 devices", "8 or 16")
 
 

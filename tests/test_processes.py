@@ -18,13 +18,13 @@ def free_port() -> int:
 def test_two_processes_are_one_run(name, cache, tmp_path):
     """Two processes of four devices against one of eight, in float64: checkpoints, metrics and scores."""
     more = ["config.precision=float64", "config.rounds=20"]
-    eight = environment(cache, XLA_FLAGS="--xla_force_host_platform_device_count=8")
+    eight = environment(cache, devices=8)
     assert command(arguments(name, tmp_path / "one", *more), eight).returncode == 0
     coordinator = {"JAX_COORDINATOR_ADDRESS": f"localhost:{free_port()}", "JAX_NUM_PROCESSES": "2"}
-    four = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
     pair = [
         start(
-            arguments(name, tmp_path / "two", *more), environment(cache, JAX_PROCESS_ID=str(i), **coordinator, **four)
+            arguments(name, tmp_path / "two", *more),
+            environment(cache, devices=4, JAX_PROCESS_ID=str(i), **coordinator),
         )
         for i in range(2)
     ]

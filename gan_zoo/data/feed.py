@@ -85,7 +85,7 @@ def _floats(batch: Batch, dtype: Any) -> Batch:
 
     def convert(x):
         if x.dtype == jnp.uint8:
-            return x.astype(dtype) / 127.5 - 1
+            return (x.astype(dtype) - 127.5) / 127.5  # in this order 255 is 1 exactly
         return x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x
 
     return {key: convert(x) for key, x in batch.items()}
