@@ -126,6 +126,7 @@ def minibatch_stddev(x: jax.Array, group: int = 4) -> jax.Array:
     """Appends one map with the mean standard deviation over groups of samples (ProGAN, section 3).
 
     x [B, H, W, C] -> [B, H, W, C + 1]. Sample i shares its group with i + B / group, i + 2 B / group, ...
+    A batch that ``group`` does not divide has groups of their greatest common divisor.
     """
     group = math.gcd(group, x.shape[0])
     groups = x.reshape(group, -1, *x.shape[1:]).astype(jnp.promote_types(x.dtype, jnp.float32))

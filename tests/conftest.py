@@ -7,7 +7,7 @@ from pathlib import Path
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-import jax  # noqa: E402: after the devices are chosen
+import jax  # noqa: E402
 import pytest  # noqa: E402
 
 PROJECT = Path(__file__).resolve().parent.parent
