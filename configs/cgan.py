@@ -10,8 +10,8 @@ IMAGES = {
     "sample_every": 1000,
     "checkpoint_every": 1000,
 }
-# MNIST with a branch for each input, maxout and momentum; the paper does not tell everything, what is unsure
-# follows the 2014 GAN's code.
+# MNIST with a branch for each input, maxout and momentum. The authors gave no code, and the paper does not tell
+# everything: initial values follow the 2014 GAN's code, the generator has no dropout, and noise is U(-1, 1).
 PAPER = {
     "dataset": "tfds:mnist",
     "image_shape": (28, 28, 1),
@@ -28,10 +28,11 @@ PAPER = {
     },
     "discriminator": {
         "image_units": 240,
-        "pieces": 5,
+        "image_pieces": 5,
         "label_units": 50,
         "label_pieces": 5,
         "hidden": (240,),
+        "pieces": 4,
         "dropout_hidden": 0.5,
         "unit_range": True,
         "init_scale": 0.005,

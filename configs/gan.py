@@ -32,7 +32,8 @@ IMAGES = {
 }
 # The authors' MNIST experiment: maxout, dropout, momentum, rates that decay every update, noise of unit variance.
 # Different from their code: 60,000 training images for 50,000, the generator's last bias starts at 0 and not at the
-# pixels' means, and the players take turns (Algorithm 1) where the code moves both at once.
+# pixels' means, the players take turns (Algorithm 1) where the code moves both at once. Their
+# discriminator's loss has a factor 1/2: here its learning rate has it.
 PAPER = {
     "dataset": "tfds:mnist",
     "image_shape": (28, 28, 1),
@@ -53,7 +54,7 @@ PAPER = {
     **{
         player: {
             "name": "sgd",
-            "learning_rate": 0.1,
+            "learning_rate": rate,
             "schedule": "exponential",
             "decay_rate": 1 / 1.000004,
             "floor": 1e-6,
@@ -61,7 +62,7 @@ PAPER = {
             "final_momentum": 0.7,
             "momentum_rounds": 150_000,
         }
-        for player in ("generator_optimizer", "discriminator_optimizer")
+        for player, rate in (("generator_optimizer", 0.1), ("discriminator_optimizer", 0.05))
     },
     "log_every": 500,
     "sample_every": 5000,

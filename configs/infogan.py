@@ -22,7 +22,7 @@ SETTINGS = {
         "dataset": "tfds:mnist",
         "image_shape": (28, 28, 1),
         "classes": 10,
-        "rounds": 25_000,
+        "rounds": 5000,
         "batch_size": 128,
         "ema_decay": 0.999,
     },

@@ -39,7 +39,8 @@ SETTINGS = {
     "8gaussians": {**POINTS, "dataset": "8gaussians"},
     "25gaussians": {**POINTS, "dataset": "25gaussians"},
     "swissroll": {**POINTS, "dataset": "swissroll"},
-    # The unconditional ResNet of table 3 on CIFAR-10 (the paper's generator has minibatches of 128).
+    # The unconditional ResNet of table 3 on CIFAR-10 (the paper's generator has minibatches of 128,
+    # and its real images uniform noise of 1/128 added).
     "paper": {
         "dataset": "tfds:cifar10",
         "image_shape": (32, 32, 3),

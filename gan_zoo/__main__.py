@@ -9,15 +9,15 @@ import threading
 import warnings
 from pathlib import Path
 
-from gan_zoo.errors import UserError
+from gan_zoo.errors import UserError, choose
 
 DEFAULT = "configs/dcgan.py:digits"
 PROJECT = Path(__file__).resolve().parent.parent
 
 USAGE = """\
 ./launch.sh [train] [CONFIG[:DATA]] [--workdir=DIR] [--init-from=DIR] [--config.FIELD=VALUE ...]
-./launch.sh evaluate --workdir=DIR
-./launch.sh sample --workdir=DIR [--num=N] [--label=K] [--seed=S] [--output=FILE.png]
+./launch.sh evaluate --workdir=DIR [--checkpoint=ROUND]
+./launch.sh sample --workdir=DIR [--num=N] [--label=K] [--seed=S] [--output=FILE.png] [--checkpoint=ROUND]
 ./launch.sh describe [CONFIG[:DATA]] [--compile] [--config.FIELD=VALUE ...]
 ./launch.sh list
 ./launch.sh data NAME
@@ -28,24 +28,29 @@ Without arguments: train configs/dcgan.py:digits. The same command again continu
 
 def train(args: argparse.Namespace, overrides: list[str]) -> None:
     """Trains a config's model, or continues."""
+    from gan_zoo import workdir as workdir_module
     from gan_zoo.train import train
 
     workdir = args.workdir or Path("runs", Path(args.config.partition(":")[0]).stem + "-" + _data_name(args.config))
     result = train(_config(args, overrides), workdir, args.init_from)
     if result is not None:
-        _report(Path(workdir))
+        _report(workdir_module.read(Path(workdir, "evaluation.json")))
         print("   ".join(f"{name} {value}" for name, value in result.items()))
         print(f"everything is in {workdir}: look at {workdir}/samples")
 
 
 def evaluate(args: argparse.Namespace, overrides: list[str]) -> None:
     """Scores the newest checkpoint of a run."""
+    import jax
+
     from gan_zoo import trained, workdir
     from gan_zoo.evaluate import evaluate
 
     path = _needs_workdir(args)
-    workdir.write(path / "evaluation.json", evaluate(trained.load(path)))
-    _report(path)
+    evaluation = evaluate(trained.load(path, args.checkpoint))
+    if args.checkpoint is None and jax.process_index() == 0:
+        workdir.write(path / "evaluation.json", evaluation)
+    _report(evaluation)
 
 
 def sample(args: argparse.Namespace, overrides: list[str]) -> None:
@@ -54,7 +59,7 @@ def sample(args: argparse.Namespace, overrides: list[str]) -> None:
 
     from gan_zoo import figures, trained
 
-    learned = trained.load(_needs_workdir(args))
+    learned = trained.load(_needs_workdir(args), args.checkpoint)
     images = learned.sample(args.seed, args.num, args.label)
     output = Path(args.output or Path(args.workdir, "samples", f"samples_{args.num}_seed_{args.seed}.png"))
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -122,9 +127,9 @@ def main(argv: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        print("gan_zoo: the disk is full: free some space, then run the same command again", file=sys.stderr)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        advice = "the disk is full: free some space, then run the same command again" if full else error
+        print(f"gan_zoo: {advice}", file=sys.stderr)
         return 2
     return 0
 
@@ -133,7 +138,11 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     """The command, its arguments, and the config's overrides."""
     command = argv[0] if argv and argv[0] in COMMANDS else "train"
     rest = argv[1:] if argv and argv[0] in COMMANDS else argv
+    if rest is argv and argv and argv[0].isalpha():
+        choose("command", argv[0], COMMANDS)  # neither an option nor a config file
     overrides = [item.removeprefix("--") for item in rest if item.startswith("--config.")]
+    if overrides and command not in ("train", "describe"):
+        raise UserError(f"{command} takes a run as it was trained: leave --{overrides[0]} out")
     parser = _Parser(usage=USAGE, add_help=True, allow_abbrev=False)
     parser.add_argument("config", nargs="?", default=None if command == "data" else DEFAULT)
     parser.add_argument("--workdir")
@@ -142,6 +151,7 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     parser.add_argument("--label", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output")
+    parser.add_argument("--checkpoint", type=int)
     parser.add_argument("--compile", action="store_true")
     return command, parser.parse_args([item for item in rest if not item.startswith("--config.")]), overrides
 
@@ -170,10 +180,8 @@ def _needs_workdir(args: argparse.Namespace) -> Path:
     return Path(args.workdir)
 
 
-def _report(path: Path) -> None:
-    from gan_zoo import workdir
-
-    for name, score in (workdir.read(path / "evaluation.json") or {"scores": {}})["scores"].items():
+def _report(evaluation: dict) -> None:
+    for name, score in evaluation["scores"].items():
         print(f"{name:24} {score['value']}")
 
 

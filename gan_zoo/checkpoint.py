@@ -6,6 +6,7 @@ a SHA-256 of every leaf, since storage can flip a bit without anybody noticing.
 
 import contextlib
 import hashlib
+import json
 import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -94,7 +95,11 @@ class Checkpoints:
         if read_only:
             options = ocp.CheckpointManagerOptions(read_only=True)
         else:
-            options = ocp.CheckpointManagerOptions(preservation_policy=self, cleanup_tmp_directories=True)
+            # Without best_fn Orbax forgets the scores when the run is started again.
+            score = lambda metrics: metrics["score"]
+            options = ocp.CheckpointManagerOptions(
+                preservation_policy=self, cleanup_tmp_directories=True, best_fn=score
+            )
         self.manager = ocp.CheckpointManager(self.folder, options=options)
 
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
@@ -118,13 +123,16 @@ class Checkpoints:
             if np.issubdtype(leaf.dtype, np.floating) and not np.isfinite(leaf).all():
                 raise UserError(f"{name} is not finite at round {number}: not saved, the checkpoint before it stays")
         free, wanted = shutil.disk_usage(self.folder).free, sum(leaf.nbytes for leaf in leaves.values())
-        items = ocp.args.Composite(
-            state=ocp.args.StandardSave(leaves), info=ocp.args.JsonSave({**info, "leaves": _manifest(leaves)})
-        )
+        info = {**info, "round": number, "leaves": _manifest(leaves)}
+        info["sha256"] = _digest(json.dumps(info, sort_keys=True).encode())
+        items = ocp.args.Composite(state=ocp.args.StandardSave(leaves), info=ocp.args.JsonSave(info))
         with _told(f"checkpoint {number}"):
-            if free < wanted:  # asked beforehand: a write that fails half-way leaves rubbish and pages of messages
+            if (
+                free < wanted and jax.process_count() == 1
+            ):  # asked beforehand: a write that fails half-way leaves rubbish and pages of messages
                 raise OSError(f"No space left: {wanted} bytes wanted, {free} free")
-            self.manager.save(number, args=items, metrics=None if score is None else {"score": score})
+            if not self.manager.save(number, args=items, metrics=None if score is None else {"score": score}):
+                raise RuntimeError("there is a newer checkpoint in the folder")
 
     def wait(self) -> None:
         """Returns when everything is on disk.
@@ -136,17 +144,27 @@ class Checkpoints:
             self.manager.wait_until_finished()
 
     def restore(self, fits: Callable[[dict], bool] = lambda info: True) -> Restored | None:
-        """The newest good checkpoint that ``fits``, or None. Newer ones that are damaged or unfit are set aside."""
-        for number in sorted(self.manager.all_steps(), reverse=True):
+        """The newest good checkpoint that ``fits``, or None. Newer ones that are damaged or unfit are set aside.
+
+        Raises:
+            UserError: there are checkpoints, and all are damaged.
+        """
+        numbers, damaged = sorted(self.manager.all_steps(), reverse=True), 0
+        for number in numbers:
             try:
-                restored = self.read(number)
+                restored, problem = self.read(number), None
             except Damaged as error:
-                log.warning("CHECKPOINT %d IS DAMAGED AND NOT USED: %s. Trying the one before it.", number, error)
+                restored, problem = None, error
+            if not _agreed(restored is not None):
+                log.warning("CHECKPOINT %d IS DAMAGED AND NOT USED: %s. Trying the one before it.", number, problem)
+                damaged += 1
+                if damaged == len(numbers):
+                    raise UserError(f"all checkpoints in {self.folder} are damaged: name another --workdir")
                 self._set_aside(number, "damaged")
-                continue
-            if fits(restored.info):
+            elif fits(restored.info):
                 return restored
-            self._set_aside(number, "unused")
+            else:
+                self._set_aside(number, "unused")
         return None
 
     def read(self, number: int) -> Restored:
@@ -154,7 +172,11 @@ class Checkpoints:
 
         Raises:
             Damaged: something is missing or is not what was saved.
+            UserError: there is none of that round, or it cannot be read.
         """
+        if number not in self.manager.all_steps():
+            kept = ", ".join(map(str, sorted(self.manager.all_steps()))) or "none"
+            raise UserError(f"{self.folder} has no checkpoint {number}; kept are: {kept}")
         quiet = logging.getLogger("absl")
         level, _ = quiet.level, quiet.setLevel(logging.CRITICAL)
         try:
@@ -162,6 +184,13 @@ class Checkpoints:
             target = {k: np.zeros(v["shape"], v["dtype"]) for k, v in info["leaves"].items()}
             items = ocp.args.Composite(state=ocp.args.StandardRestore(target))
             leaves = self.manager.restore(number, args=items).state
+            noted = info.pop("sha256")
+            if noted != _digest(json.dumps(info, sort_keys=True).encode()) or info["round"] != number:
+                raise Damaged("what was noted beside the state has another checksum than when it was saved")
+        except (PermissionError, MemoryError) as error:
+            raise UserError(f"checkpoint {number} cannot be read: {error}") from None
+        except Damaged:
+            raise
         except Exception as error:  # Orbax and TensorStore raise whatever they met; the first line says it.
             raise Damaged(str(error).splitlines()[0][:200] if str(error) else type(error).__name__) from None
         finally:
@@ -173,9 +202,9 @@ class Checkpoints:
         return Restored(number, leaves, info)
 
     def close(self) -> None:
-        """Waits and lets go of the folder."""
-        self.wait()
-        self.manager.close()
+        """Lets go of the folder; what ``wait`` has not told by now is about a run that failed already."""
+        with contextlib.suppress(Exception):
+            self.manager.close()
 
     def _set_aside(self, number: int, why: str) -> None:
         if self.read_only:
@@ -190,13 +219,25 @@ class Checkpoints:
 
 
 def _manifest(leaves: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    def digest(leaf):
-        return hashlib.sha256(np.ascontiguousarray(leaf).tobytes()).hexdigest()
-
     return {
-        name: {"shape": list(leaf.shape), "dtype": str(leaf.dtype), "sha256": digest(leaf)}
+        name: {
+            "shape": list(leaf.shape),
+            "dtype": str(leaf.dtype),
+            "sha256": _digest(np.ascontiguousarray(leaf).tobytes()),
+        }
         for name, leaf in leaves.items()
     }
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _agreed(good: bool) -> bool:
+    """Whether all processes say so."""
+    if jax.process_count() == 1:
+        return good
+    return bool(np.all(multihost_utils.process_allgather(np.array(good))))
 
 
 @contextlib.contextmanager

@@ -7,13 +7,15 @@ the networks and optimizers that it chooses. So every field can be changed as ``
 import ast
 import dataclasses
 import difflib
-import importlib.util
 import inspect
 import json
+import runpy
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
@@ -21,6 +23,7 @@ from gan_zoo import data, optimizers
 from gan_zoo.errors import UserError, choose
 from gan_zoo.game import Phase
 from gan_zoo.registry import find
+from gan_zoo.step import new_state
 
 # Fields of every config. All that ends in _every is counted in rounds; 0 means only at the end.
 RUN = {
@@ -52,11 +55,14 @@ def load(name: str, overrides: list[str]) -> ConfigDict:
     path, _, argument = name.partition(":")
     if not Path(path).is_file():
         raise UserError(f"no config file {path!r}: ./launch.sh list shows the members")
-    module_spec = importlib.util.spec_from_file_location(f"config_{Path(path).stem}", path)
-    module = importlib.util.module_from_spec(module_spec)
-    module_spec.loader.exec_module(module)
-    config = complete(module.get_config(argument) if argument else module.get_config())
-    return override(config, overrides)
+    try:
+        get_config = runpy.run_path(path)["get_config"]
+        given = get_config(argument) if argument else get_config()
+    except UserError:
+        raise
+    except Exception as error:  # The file is the user's own code.
+        raise UserError(f"{path} gives no config: {type(error).__name__}: {error}") from None
+    return override(complete(given), overrides)
 
 
 def settings(name: str, known: Mapping[str, Mapping[str, Any]], data_name: str) -> dict[str, Any]:
@@ -77,8 +83,8 @@ def complete(given: Mapping[str, Any]) -> ConfigDict:
     known = {**RUN, **fields}
     for name in given:
         choose("config field", name, known)
-    values = {name: _like(default, given.get(name, default)) for name, default in known.items()}
-    for name, module in model.modules(values).items():
+    values = {name: _like(name, default, given.get(name, default)) for name, default in known.items()}
+    for name, module in _modules(model, values).items():
         values[name] = _fill(name, _module_settings(module), given.get(name, {}))
     for name, default in fields.items():
         if name.endswith("optimizer"):
@@ -128,20 +134,50 @@ def build(config: ConfigDict) -> tuple[data.Spec, list[Phase]]:
         UserError: fields that do not fit together, or the data.
     """
     choose("precision", config.precision, PRECISIONS)
-    for name in ("rounds", "batch_size", "log_every", "eval_samples"):
-        if config[name] < 1:
-            raise UserError(f"config.{name} is {config[name]}: it must be at least 1")
+    _check_ranges(config)
     spec = data.spec(config.dataset, config.image_shape, config.classes)
     model = find("models", config.model).Model
     fields = {f.name: config[f.name] for f in dataclasses.fields(model)}
     model = model(**{k: v.to_dict() if isinstance(v, ConfigDict) else v for k, v in fields.items()})
     compute = "bfloat16" if config.precision == "bfloat16" else None
-    phases = []
-    for phase in model.phases(spec):
+    phases, played = [], _buildable(model, spec, config)
+    for name in config.phases:
+        choose("phase", name, [phase.name for phase in played])
+    for phase in played:
         game = dataclasses.replace(phase.game, compute=compute)
         rounds = min(config.rounds, config.phases.get(phase.name, config.rounds))
         phases.append(dataclasses.replace(phase, game=game, rounds=rounds))
     return spec, phases
+
+
+def _buildable(model: Any, spec: data.Spec, config: ConfigDict) -> list[Phase]:
+    """The model's phases, if their networks can be made: told before data is read and anything is compiled."""
+    try:
+        phases = model.phases(spec)
+        batch = data.example(spec, config.batch_size)
+        for phase in phases:
+            jax.eval_shape(partial(new_state, phase.game), jax.random.key(0), batch)
+    except UserError:
+        raise
+    except Exception as error:  # whatever Flax and jax say of shapes and fields that do not fit
+        reason = (str(error).splitlines() or [""])[0][:300]
+        raise UserError(f"these settings make no networks for {spec.name}: {type(error).__name__}: {reason}") from error
+    return phases
+
+
+def _check_ranges(config: ConfigDict) -> None:
+    for name, value in flatten(config).items():
+        last = name.rpartition(".")[2]
+        if last in ("rounds", "batch_size", "log_every", "eval_samples") or last.endswith(("_turns", "_size")):
+            low, high = 1, 2**31 - 1
+        elif last.endswith("_every") or last in ("seed", "learning_rate"):
+            low, high = 0, 2**63 - 1
+        elif last == "ema_decay":
+            low, high = 0, 1
+        else:
+            continue
+        if not low <= value <= high:
+            raise UserError(f"config.{name} is {value}: it must be from {low} to {high}")
 
 
 def to_json(config: ConfigDict) -> dict[str, Any]:
@@ -166,17 +202,18 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     old, new = flatten(old), flatten(new)
     free = {name for name in {*old, *new} if name == "rounds" or name.endswith("_every")}
     changed = [name for name in sorted({*old, *new} - free) if old.get(name) != new.get(name)]
-    return [f"config.{name}: {old.get(name)} -> {new.get(name)}" for name in changed]
+    fewer = old.get("rounds", 0) > new.get("rounds", 0)
+    notes = [f"config.rounds: {old['rounds']} -> {new['rounds']} (only more rounds continue a run)"] if fewer else []
+    return notes + [f"config.{name}: {old.get(name)} -> {new.get(name)}" for name in changed]
 
 
 def _choose_again(config: ConfigDict, name: str, text: str) -> ConfigDict:
     """Sets a field that decides which settings there are, and takes the new choice's defaults."""
     values = config.to_dict()
     if name == "model":
-        fields = {f.name for f in dataclasses.fields(find("models", text).Model)}
-        values = {k: v for k, v in values.items() if k in RUN or k in fields} | {"model": text}
+        values = {k: v for k, v in values.items() if k in RUN} | {"model": text}
     elif name == "architecture":
-        for module in find("models", config.model).Model.modules(values):
+        for module in _modules(find("models", config.model).Model, values):
             values.pop(module)
         values["architecture"] = text
     else:
@@ -189,11 +226,18 @@ def _choose_again(config: ConfigDict, name: str, text: str) -> ConfigDict:
 def _fill(what: str, known: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     for name in given:
         choose(f"field of config.{what}", name, known)
-    return {name: _like(default, given.get(name, default)) for name, default in known.items()}
+    return {name: _like(f"{what}.{name}", default, given.get(name, default)) for name, default in known.items()}
 
 
-def _like(default: Any, value: Any) -> Any:
-    return tuple(value) if isinstance(default, tuple) else value
+def _like(name: str, default: Any, value: Any) -> Any:
+    """A config file's value, which must be of its default's type."""
+    if isinstance(default, tuple) and isinstance(value, list | tuple):
+        return tuple(value)
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if default is not None and type(value) is not type(default):
+        raise UserError(f"config.{name} is of type {type(default).__name__}, and {value!r} is none")
+    return value
 
 
 def _tuple(text: str, default: tuple) -> tuple:
@@ -206,6 +250,13 @@ def _tuple(text: str, default: tuple) -> tuple:
 
 def _default(field: dataclasses.Field) -> Any:
     return field.default_factory() if field.default is dataclasses.MISSING else field.default
+
+
+def _modules(model: Any, values: Mapping[str, Any]) -> dict[str, type]:
+    try:
+        return model.modules(values)
+    except AttributeError as error:
+        raise UserError(f"architecture {values['architecture']!r} does not fit {model.__module__}: {error}") from None
 
 
 def _module_settings(module: type) -> dict[str, Any]:

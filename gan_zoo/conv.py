@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_zoo.arithmetic import conv_size, pair
+from gan_zoo.arithmetic import pair
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
@@ -112,8 +112,3 @@ input_gradient.defvjp(
     lambda y, w, geometry, size: (input_gradient(y, w, geometry, size), (y, w)), _input_gradient_backward
 )
 weight_gradient.defvjp(lambda x, y, geometry: (weight_gradient(x, y, geometry), (x, y)), _weight_gradient_backward)
-
-
-def output_size(size: tuple[int, int], geometry: Geometry) -> tuple[int, int]:
-    """Height and width of ``conv``'s output."""
-    return tuple(conv_size(s, geometry.kernel, geometry.stride, geometry.padding, geometry.dilation) for s in size)

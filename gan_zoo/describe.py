@@ -6,13 +6,12 @@ from functools import partial
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 from clu import parameter_overview
 from ml_collections import ConfigDict
 
 from gan_zoo import config as configs
-from gan_zoo import trained
-from gan_zoo.devices import prepare
+from gan_zoo import data
+from gan_zoo.devices import float_type, prepare
 from gan_zoo.game import Phase
 from gan_zoo.step import new_state, train_step
 
@@ -23,8 +22,7 @@ def describe(config: ConfigDict, compiled: bool = False) -> str:
     spec, phases = configs.build(config)
     lines = [f"{config.model} on {spec.name}: {spec.shape}" + (f", {spec.classes} classes" if spec.classes else "")]
     for phase in phases:
-        dtype = jnp.float64 if config.precision == "float64" else jnp.float32
-        batch = trained.example(spec, config.batch_size, dtype)
+        batch = data.example(spec, config.batch_size, float_type(config.precision))
         state = jax.eval_shape(partial(new_state, phase.game), jax.random.key(0), batch)
         lines.append(f"\nphase {phase.name}: {phase.rounds:,} rounds, minibatches of {config.batch_size}")
         for name, player in phase.game.players.items():

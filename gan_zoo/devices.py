@@ -1,9 +1,12 @@
 """The devices of a run: precision, the compilation cache, other processes, and the mesh."""
 
+import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh
 
@@ -24,6 +27,13 @@ def prepare(precision: str) -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     join()
+    if jax.process_index():
+        logging.getLogger("gan_zoo").setLevel(logging.WARNING)  # one process tells what all do
+
+
+def float_type(precision: str) -> Any:
+    """The type of parameters, state, data and noise: bfloat16 only computes."""
+    return jnp.float64 if precision == "float64" else jnp.float32
 
 
 def join() -> None:

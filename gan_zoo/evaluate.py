@@ -18,7 +18,7 @@ SEED = 0
 def evaluate(trained: Trained) -> dict[str, Any]:
     """{"step": global round, "scores": {name: {"value": ..., how it was measured}}}."""
     num = trained.config.eval_samples
-    how = {"samples": num, "networks": "averaged" if trained.game.ema else "last", "seed": SEED}
+    how = {"samples": num, "averaged": sorted(trained.game.ema), "seed": SEED}
     scores = {}
     if len(trained.spec.shape) == 1:
         scores |= point_scores(trained, num, how)

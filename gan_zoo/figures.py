@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-SHORT_SIDE = 32  # pixels that an image takes at least, so that small ones can be read
+SHORT_SIDE = 48  # pixels that an image takes at least, so that small ones can be read
 GAP = 2
 
 
@@ -34,7 +34,7 @@ def save_points(path: Path, made: np.ndarray, real: np.ndarray) -> None:
     axes = figure.subplots()
     axes.scatter(*real.T, s=4, color="0.75", label="data")
     axes.scatter(*made.T, s=2, color="tab:blue", label="generated")
-    side = 1.2 * np.abs(real).max()
+    side = 1.2 * np.abs(real if len(real) else made).max()
     axes.set(xlim=(-side, side), ylim=(-side, side), aspect="equal")
     figure.legend(loc="outside upper center", ncols=2, markerscale=3)
     figure.savefig(path)

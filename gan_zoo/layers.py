@@ -8,10 +8,33 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_zoo.arithmetic import conv_transpose_size
+from gan_zoo.arithmetic import conv_transpose_size, halvings
 from gan_zoo.conv import Geometry, conv, input_gradient
+from gan_zoo.errors import UserError
 
 Initializer = Callable[..., Any]
+
+
+# The DCGAN family's initial values: weights N(0, 0.02), BatchNorm's scales N(1, 0.02).
+WEIGHTS = nn.initializers.normal(0.02)
+
+
+def SCALES(rng: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+    """N(1, 0.02)."""
+    return 1 + WEIGHTS(rng, shape, dtype)
+
+
+def check_halvings(family: str, shape: tuple[int, ...]) -> None:
+    """Refuses an image that cannot be halved twice, before anything is compiled.
+
+    Raises:
+        UserError: says what to change.
+    """
+    if len(shape) != 3 or halvings(*shape[:2]) < 2:
+        raise UserError(
+            f"{family} cannot make images of shape {shape}: height and width must be multiples of 4. Set "
+            "config.image_shape (the images are resized) or choose config.architecture=mlp"
+        )
 
 
 class Conv(nn.Module):

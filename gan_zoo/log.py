@@ -14,7 +14,7 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from gan_zoo.errors import UserError
-from gan_zoo.game import Metrics
+from gan_zoo.game import Metrics, Phase
 
 # Rounds that the host may be ahead of the devices. More gain nothing, and several CPU devices deadlock.
 IN_FLIGHT = 8
@@ -39,9 +39,10 @@ class Log:
             self.lines = open(folder / "metrics.jsonl", "a")  # noqa: SIM115
             self.bar = tqdm(initial=start, total=total, unit="round", file=sys.stdout, mininterval=1.0)
 
-    def begin(self, phase: str, offset: int, images: int) -> None:
+    def begin(self, phase: Phase, offset: int, images: int) -> None:
         """A phase begins after ``offset`` rounds of the run; each of its rounds consumes ``images``."""
-        self.phase, self.offset, self.images = phase, offset, images
+        self.phase, self.offset, self.images = phase.name, offset, images
+        self.players = list(phase.game.players)
         self.since = time.perf_counter()
 
     def add(self, number: int, metrics: Metrics) -> None:
@@ -63,7 +64,7 @@ class Log:
         self.rounds.clear()
         seconds = time.perf_counter() - self.since
         for number, metrics in zip(numbers, noted, strict=True):
-            _check(number, metrics)
+            _check(number, metrics, self.players)
         averages = {
             name: float(clu_metrics.Average.from_model_output(np.stack([m[name] for m in noted])).compute())
             for name in noted[0]
@@ -124,10 +125,15 @@ class Pause:
         self.log.since += time.perf_counter() - self.began
 
 
-def _check(number: int, metrics: dict[str, np.ndarray]) -> None:
-    """What is first not finite is the cause: losses are computed before gradients, gradients before updates."""
-    order = {"loss": 0, "gradient_norm": 2, "update_norm": 3}
-    for name in sorted(metrics, key=lambda name: order.get(name.split("/")[-1], 1)):
+def _check(number: int, metrics: dict[str, np.ndarray], players: list[str]) -> None:
+    """What is first not finite is the cause: players in order of play, then losses, gradients, updates."""
+    kinds = {"loss": 0, "gradient_norm": 2, "update_norm": 3}
+
+    def when(name):
+        player, _, metric = name.partition("/")
+        return players.index(player), kinds.get(metric, 1)
+
+    for name in sorted(metrics, key=when):
         if not np.isfinite(metrics[name]):
             player, _, metric = name.partition("/")
             raise UserError(

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from clu import parameter_overview
 from jax.experimental import multihost_utils
@@ -18,9 +17,10 @@ from ml_collections import ConfigDict
 
 from gan_zoo import config as configs
 from gan_zoo import data, figures, trained
-from gan_zoo.checkpoint import Checkpoints, fingerprint, from_leaves, to_leaves
+from gan_zoo.checkpoint import Checkpoints, Restored, fingerprint, from_leaves, to_leaves
 from gan_zoo.data.feed import Feed
-from gan_zoo.devices import check_batch, make_mesh, prepare
+from gan_zoo.devices import check_batch, float_type, make_mesh, prepare
+from gan_zoo.errors import UserError, choose
 from gan_zoo.evaluate import evaluate
 from gan_zoo.game import Batch, Phase
 from gan_zoo.log import Log
@@ -58,7 +58,7 @@ class Run:
     def __init__(self, config: ConfigDict, spec: data.Spec, phases: list[Phase], source: data.Source, workdir: Workdir):
         self.config, self.spec, self.phases, self.source, self.workdir = config, spec, phases, source, workdir
         self.mesh = jax.sharding.get_mesh()
-        self.dtype = jnp.float64 if config.precision == "float64" else jnp.float32
+        self.dtype = float_type(config.precision)
         self.ends = list(itertools.accumulate(phase.rounds for phase in phases))
         self.checkpoints = Checkpoints(workdir.path / "checkpoints", self.ends)
         self.stop = Stop()
@@ -70,6 +70,9 @@ class Run:
         restored = self.checkpoints.restore(self._fits)
         start = restored.round if restored else 0
         self.workdir.cut_metrics(start)
+        if restored and start == self.ends[-1] and self._is_finished():
+            return self.workdir.read("result.json")
+        self.workdir.remove("result.json", "evaluation.json")
         self.log = Log(self.workdir.path, start, self.ends[-1], self.workdir.writes)
         index, state, within = 0, None, 0
         if restored:
@@ -78,21 +81,19 @@ class Run:
             state = self._replicate(from_leaves(like, restored.leaves))
             self.earlier_seconds = restored.info["seconds"]
             log.info("continuing %s at round %d", self.workdir.path, start)
-        elif init_from:
-            state = self._earlier(init_from)
         try:
             for number in range(index, len(self.phases)):
                 if number > index or not restored:
-                    state, within = self._begin(number, state), 0
+                    state, within = self._begin(number, state, init_from), 0
                 state = self._phase(number, state, within)
                 if self.stop.seen:
                     log.warning("stopped at round %d: run the same command again to continue", self.stop.seen)
                     return None
             return self._finish(state)
         finally:
-            self.log.close()
-            self.checkpoints.manager.close()
+            self.checkpoints.close()
             self.stop.close()
+            self.log.close()
 
     def _phase(self, number: int, state: State, within: int) -> State:
         """Plays a phase from the round ``within`` to its end, or until the run is asked to stop."""
@@ -100,7 +101,7 @@ class Run:
         offset = self.ends[number] - phase.rounds
         feed = self._feed(number)
         constants = self._replicate(phase.constants())
-        self.log.begin(phase.name, offset, phase.game.turns * config.batch_size)
+        self.log.begin(phase, offset, phase.game.turns * config.batch_size)
         if within < phase.rounds:
             self._overview(phase, state)
             step = self._compile(phase, state, constants, feed(within))
@@ -116,7 +117,9 @@ class Run:
             with self.log.pause():
                 if due(config.sample_every) or last:
                     self._pictures(number, state, now)
-                score = self._score(number, state, now) if due(config.eval_every) and now < self.ends[-1] else None
+                # The final state is saved before it is scored, unless its score decides what is kept.
+                scoring = due(config.eval_every) if now < self.ends[-1] else config.best_score
+                score = self._score(number, state, now) if scoring else None
                 if saving or score is not None:
                     self._save(number, state, played, score)
             if stopping and now < self.ends[-1]:
@@ -125,11 +128,14 @@ class Run:
                 break
         return state
 
-    def _begin(self, number: int, earlier: State | None) -> State:
-        """The state at the start of a phase."""
-        batch = jax.tree.map(lambda x: x[0], self._feed(number)(0))
+    def _begin(self, number: int, earlier: State | None, init_from: str | None) -> State:
+        """The state at the start of a phase; the first one may start from another run's networks."""
+        batch = data.example(self.spec, self.config.batch_size, self.dtype)
         key = jax.random.fold_in(jax.random.key(self.config.seed), number)
-        return self._replicate(new_state(self.phases[number].game, key, batch, earlier))
+        state = new_state(self.phases[number].game, key, batch, earlier)
+        if earlier is None and init_from:
+            state = take_over(state, trained.restore(init_from), init_from)
+        return self._replicate(state)
 
     def _feed(self, number: int) -> Feed:
         """The data of a phase begins where the phases before it ended."""
@@ -173,7 +179,7 @@ class Run:
                 made = learned.sample(num=2000)
             else:
                 labels = np.repeat(np.arange(rows), COLUMNS)
-                batch = trained.example(self.spec, len(labels), self.dtype, labels)
+                batch = data.example(self.spec, len(labels), self.dtype, labels)
                 made = learned.view(name, batch)["image"]
             if not self.workdir.writes:
                 continue
@@ -191,15 +197,19 @@ class Run:
         self.workdir.write("evaluation.json", evaluation)
         values = {name: score["value"] for name, score in evaluation["scores"].items()}
         self.log.scores(now, values)
-        return values.get(self.config.best_score) if self.config.best_score else None
+        if not self.config.best_score:
+            return None
+        return values[choose("score (config.best_score)", self.config.best_score, values)]
 
     def _finish(self, state: State) -> dict[str, Any]:
         """Evaluates the final state and writes result.json."""
         step, seconds = self.ends[-1], self.earlier_seconds + self.log.seconds
         images = sum(phase.rounds * phase.game.turns for phase in self.phases) * self.config.batch_size
-        with self.log.pause():
-            self._score(len(self.phases) - 1, state, step)
         self.checkpoints.wait()
+        self.stop.close()  # all is saved: from here a signal may end the process at once
+        if (self.workdir.read("evaluation.json") or {}).get("step") != step:
+            with self.log.pause():
+                self._score(len(self.phases) - 1, state, step)
         result = {
             "step": step,
             "seconds": round(seconds, 2),
@@ -213,10 +223,9 @@ class Run:
     def _trained(self, number: int, state: State, now: int) -> trained.Trained:
         return trained.Trained(self.config, self.spec, self.phases[number].game, state, now)
 
-    def _earlier(self, path: str) -> State:
-        other = trained.load(path)
-        log.info("starting from the networks of %s at round %d", path, other.step)
-        return other.state
+    def _is_finished(self) -> bool:
+        files = [self.workdir.read(name) or {} for name in ("result.json", "evaluation.json")]
+        return all(file.get("step") == self.ends[-1] for file in files)
 
     def _overview(self, phase: Phase, state: State) -> None:
         for name, variables in state.nets.items():
@@ -225,6 +234,26 @@ class Run:
 
     def _replicate(self, tree: Any) -> Any:
         return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
+
+
+def take_over(state: State, other: Restored, path: str) -> State:
+    """The state with every leaf of a network that the other run has at the same place.
+
+    Raises:
+        UserError: a leaf has another shape, or none is at the same place.
+    """
+    leaves, taken = to_leaves(state), 0
+    for name, leaf in leaves.items():
+        found = other.leaves.get(name, other.leaves.get(name.replace("ema/", "nets/", 1)))
+        if not name.startswith(("nets/", "ema/")) or found is None:
+            continue
+        if found.shape != leaf.shape:
+            raise UserError(f"--init-from: {name} has the shape {found.shape} in {path} and {leaf.shape} here")
+        leaves[name], taken = found.astype(leaf.dtype), taken + 1
+    if not taken:
+        raise UserError(f"--init-from: the run in {path} has none of this model's networks")
+    log.info("took %d arrays of networks from %s at round %d", taken, path, other.round)
+    return from_leaves(state, leaves)
 
 
 class Stop:

@@ -4,20 +4,19 @@ gan_zoo.load("runs/dcgan-digits").sample(seed=0, num=16)
 """
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec
 from ml_collections import ConfigDict
 
 from gan_zoo import config as configs
-from gan_zoo import workdir
-from gan_zoo.checkpoint import Checkpoints, from_leaves
+from gan_zoo import data, workdir
+from gan_zoo.checkpoint import Checkpoints, Damaged, Restored, from_leaves
 from gan_zoo.data import Spec
-from gan_zoo.devices import prepare
+from gan_zoo.devices import float_type, prepare
 from gan_zoo.errors import UserError
 from gan_zoo.game import Batch, Game, Nets, constrain
 from gan_zoo.step import State, new_state
@@ -38,17 +37,25 @@ class Trained:
         self.config, self.spec, self.game, self.state, self.step = config, spec, game, state, step
         self.nets: Nets = {**state.nets, **state.ema}
         self.views = {name: _compiled(view) for name, view in game.views.items()}
+        self.dtype = float_type(config.precision)
 
     def sample(self, seed: int = 0, num: int = 16, label: int | None = None) -> np.ndarray:
         """Images float [num, H, W, C] in [-1, 1] (2-D sets: [num, 2]); of one class if ``label`` is given.
 
         Raises:
-            UserError: a label that the data does not have.
+            UserError: a label that the data or the game does not have.
         """
+        if num < 1:
+            raise UserError(f"cannot draw {num} samples: ask for at least one")
+        if label is not None and not self.spec.classes:
+            raise UserError(f"label {label}: {self.spec.name} has no labels")
         if label is not None and not 0 <= label < self.spec.classes:
             raise UserError(f"label {label}: {self.spec.name} has {self.spec.classes} classes, counted from 0")
         labels = np.arange(num) % max(self.spec.classes, 1) if label is None else np.full(num, label)
-        return self.generate(num, labels, seed)["image"]
+        made = self.generate(num, labels, seed)
+        if label is not None and "label" not in made:
+            raise UserError(f"label {label}: this run was trained without labels (config.conditioning)")
+        return made["image"]
 
     def generate(self, num: int, labels: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
         """A generated batch of ``num`` samples, with what they were made from; labels [num]."""
@@ -61,7 +68,7 @@ class Trained:
         for number, start in enumerate(range(0, num, CHUNK)):
             # All chunks have one shape, so that one program makes them; the last one's surplus is dropped.
             wanted = np.resize(labels[start : start + CHUNK], CHUNK if num > CHUNK else num)
-            batch = example(self.spec, len(wanted), self._dtype(), wanted)
+            batch = data.example(self.spec, len(wanted), self.dtype, wanted)
             made = self.views["sample"](self.nets, batch, jax.random.fold_in(key, number))
             yield {k: np.asarray(v)[: num - start] for k, v in made.items()}
 
@@ -74,31 +81,44 @@ class Trained:
         if self.game.scores is None:
             return {}
         score, key = _compiled(self.game.scores), jax.random.key(seed)
-        batch = example(self.spec, CHUNK, self._dtype())
+        batch = data.example(self.spec, CHUNK, self.dtype)
         parts = [score(self.nets, batch, jax.random.fold_in(key, i)) for i in range(-(-num // CHUNK))]
         return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
 
-    def _dtype(self):
-        return jnp.float64 if self.config.precision == "float64" else jnp.float32
 
-
+@lru_cache(maxsize=64)
 def _compiled(function: Callable) -> Callable:
     """Jitted, with a result that every process holds whole."""
     return jax.jit(lambda *args: jax.tree.map(lambda x: constrain(x, PartitionSpec()), function(*args)))
 
 
-def example(spec: Spec, size: int, dtype=jnp.float32, labels: np.ndarray | None = None) -> Batch:
-    """A batch of empty images with the labels given (or zeros), if the data has labels."""
-    batch = {"image": np.zeros((size, *spec.shape), dtype)}
-    if spec.classes:
-        batch["label"] = np.zeros(size, np.int32) if labels is None else np.asarray(labels, np.int32)
-    return batch
-
-
 def state_like(game: Game, spec: Spec, config: ConfigDict) -> State:
     """The shapes of a phase's state, without making it."""
-    dtype = jnp.float64 if config.precision == "float64" else jnp.float32
-    return jax.eval_shape(partial(new_state, game), jax.random.key(0), example(spec, config.batch_size, dtype))
+    batch = data.example(spec, config.batch_size, float_type(config.precision))
+    return jax.eval_shape(partial(new_state, game), jax.random.key(0), batch)
+
+
+def restore(path: str | Path, number: int | None = None) -> Restored:
+    """The newest good checkpoint of a run, or that of a given round, as it lies on the disk.
+
+    Raises:
+        UserError: there is no run or no such checkpoint, or it is damaged.
+    """
+    path = Path(path)
+    if workdir.read(path / "config.json") is None:
+        raise UserError(f"{path} holds no run: there is no config.json")
+    if not (path / "checkpoints").is_dir():
+        raise UserError(f"{path} has no checkpoint yet")
+    checkpoints = Checkpoints(path / "checkpoints", read_only=True)
+    try:
+        restored = checkpoints.restore() if number is None else checkpoints.read(number)
+    except Damaged as error:
+        raise UserError(f"checkpoint {number} is damaged: {error}") from None
+    finally:
+        checkpoints.close()
+    if restored is None:
+        raise UserError(f"{path} has no checkpoint yet")
+    return restored
 
 
 def load(path: str | Path, number: int | None = None) -> Trained:
@@ -107,19 +127,9 @@ def load(path: str | Path, number: int | None = None) -> Trained:
     Raises:
         UserError: there is no run or no checkpoint.
     """
-    path = Path(path)
-    noted = workdir.read(path / "config.json")
-    if noted is None:
-        raise UserError(f"{path} holds no run: there is no config.json")
-    config = configs.complete(noted)
+    restored = restore(path, number)
+    config = configs.complete(restored.info["config"])
     prepare(config.precision)
-    if not (path / "checkpoints").is_dir():
-        raise UserError(f"{path} has no checkpoint yet")
-    checkpoints = Checkpoints(path / "checkpoints", read_only=True)
-    restored = checkpoints.restore() if number is None else checkpoints.read(number)
-    checkpoints.close()
-    if restored is None:
-        raise UserError(f"{path} has no good checkpoint")
     spec, phases = configs.build(config)
     game = next(phase.game for phase in phases if phase.name == restored.info["played"][-1][0])
     state = from_leaves(state_like(game, spec, config), restored.leaves)

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
+from jax.experimental import multihost_utils
 from ml_collections import ConfigDict
 
 from gan_zoo import config as configs
@@ -32,9 +34,19 @@ class Workdir:
     def __init__(self, path: str | Path, config: ConfigDict):
         self.path = Path(path).absolute()
         self.writes = jax.process_index() == 0
-        self._compare(config)
-        if not self.writes:
-            return
+        problem = None
+        if self.writes:
+            try:
+                self._open(config)
+            except UserError as error:
+                problem = error
+        if jax.process_count() > 1:  # the others must not go on alone
+            failed = multihost_utils.broadcast_one_to_all(np.array(problem is not None))
+            problem = problem or (UserError(f"the first process refused {self.path}") if failed else None)
+        if problem:
+            raise problem
+
+    def _open(self, config: ConfigDict) -> None:
         try:
             (self.path / "samples").mkdir(parents=True, exist_ok=True)
             self.lock = open(self.path / ".lock", "w")  # noqa: SIM115
@@ -44,7 +56,9 @@ class Workdir:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise UserError(f"another process trains in {self.path}: wait for it, or name another --workdir") from None
-        self._compare(config)
+        # Before its first checkpoint a run has nothing to lose, and its config can be mended.
+        if any(child.name.isdigit() for child in (self.path / "checkpoints").glob("*")):
+            self._compare(config)
         self.write("config.json", configs.to_json(config))
         self.write("versions.json", versions())
 
@@ -56,6 +70,11 @@ class Workdir:
         """Writes a JSON file whole, or not at all."""
         if self.writes:
             write(self.path / name, value)
+
+    def remove(self, *names: str) -> None:
+        """Deletes files that no longer tell the truth."""
+        for name in names if self.writes else ():
+            (self.path / name).unlink(missing_ok=True)
 
     def cut_metrics(self, step: int) -> None:
         """Drops the lines of metrics.jsonl after a round, and a line that was cut off while it was written."""
@@ -88,9 +107,9 @@ def read(path: Path) -> Any:
     """A JSON file, or None if there is none."""
     try:
         return json.loads(path.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, UnicodeDecodeError):
         raise UserError(f"{path} is damaged: it is no JSON") from None
 
 

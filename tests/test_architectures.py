@@ -11,8 +11,8 @@ import pytest
 
 from gan_zoo import config as configs
 from gan_zoo.architectures import dcgan, infogan, mlp, resnet
-from gan_zoo.architectures.classifier import Classifier
 from gan_zoo.errors import UserError
+from gan_zoo.metrics.networks import Classifier
 from gan_zoo.registry import find, names
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -229,4 +229,4 @@ def test_counts_of_the_2014_gan():
 
 
 def test_every_architecture_is_tested_here():
-    assert set(names("architectures")) == {*SMALL, "infogan", "classifier"}
+    assert set(names("architectures")) == {*SMALL, "infogan"}

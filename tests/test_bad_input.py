@@ -40,14 +40,42 @@ def refused(arguments: list[str], env, *words: str, **options) -> subprocess.Com
         (["--config.loss=hingee"], ["hingee", "hinge"]),
         (["--config.architecture=dcgam"], ["dcgam", "dcgan"]),
         (["--config.dataset=digit"], ["digit", "digits"]),
-        (["--config.rounds=0"], ["rounds", "at least 1"]),
+        (["--config.rounds=0"], ["rounds", "from 1"]),
         (["--config.precision=float16"], ["float16", "bfloat16"]),
         (["--config.regularizer=gradient_penalty"], ["BatchNorm", "discriminator.norm=none"]),
         (["--config.generator_optimizer.name=adamm"], ["adamm"]),
+        (["--config.architecture=infogan"], ["infogan"]),
+        (["--config.generator.norm=btach"], ["btach", "batch"]),
+        (["--config.discriminator_turns=0"], ["discriminator_turns", "from 1"]),
+        (["--config.ema_decay=7.0"], ["ema_decay", "from 0 to 1"]),
+        (["--config.generator.width=0"], ["no networks"]),
+        (["--config.seed=-1"], ["seed", "from 0"]),
     ],
 )
 def test_config_mistakes(overrides, words, env, tmp_path):
     refused(["describe", DCGAN, *overrides], env, *words)
+
+
+def test_mistakes_in_config_files(env, tmp_path):
+    for text, word in (
+        ("def get_config(:", "SyntaxError"),
+        ("import nothing_of_that_name", "nothing_of_that_name"),
+        ("x = 1", "get_config"),
+        ("def get_config(data=''):\n    return {'rounds': 'many'}", "'many'"),
+        ("def get_config(data=''):\n    return {'generator': 3}", "generator"),
+        ("def get_config(data=''):\n    return {'round': 3}", "rounds"),
+    ):
+        (tmp_path / "mine.py").write_text(text)
+        refused(["describe", str(tmp_path / "mine.py")], env, word)
+
+
+def test_odd_workdirs_and_numbers(env, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    refused([DCGAN, f"--workdir={file}", *QUICK], env, str(file))
+    refused(["sample", f"--workdir={file}"], env, "holds no run")
+    refused(["evalute", f"--workdir={file}"], env, "evalute", "evaluate")
+    refused(["evaluate", f"--workdir={file}", "--config.rounds=3"], env, "config.rounds")
 
 
 def test_config_mistakes_leave_no_workdir(env, tmp_path):

@@ -6,12 +6,12 @@ import pytest
 from tools import MEMBERS, PROJECT, SMALL, mesh_of, play, shrunk
 
 from gan_zoo import config as configs
-from gan_zoo import trained
+from gan_zoo import data, trained
 from gan_zoo.step import new_state, train_step
 
 PAPERS = {
     "gan.py:paper": {"generator": 2_503_984, "discriminator": 1_231_441},
-    "cgan.py:paper": {"generator": 2_413_984, "discriminator": 1_294_191},
+    "cgan.py:paper": {"generator": 2_413_984, "discriminator": 1_224_351},
     "dcgan.py:paper": {"generator": 3_576_704, "discriminator": 2_765_568},
     "lsgan.py:paper": {"generator": 3_576_704, "discriminator": 2_765_568},
     "wgan.py:paper": {"generator": 3_576_704, "discriminator": 2_765_568},
@@ -24,7 +24,7 @@ PAPERS = {
 
 def parameters(config):
     spec, phases = configs.build(config)
-    state = jax.eval_shape(lambda: new_state(phases[0].game, jax.random.key(0), trained.example(spec, 8)))
+    state = jax.eval_shape(lambda: new_state(phases[0].game, jax.random.key(0), data.example(spec, 8)))
     return {name: sum(x.size for x in jax.tree.leaves(v["params"])) for name, v in state.nets.items()}
 
 

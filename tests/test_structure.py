@@ -77,7 +77,7 @@ ALLOWED = {
     "losses": set(),
     "errors": set(),
     "conv": {"arithmetic"},
-    "layers": {"arithmetic", "conv"},
+    "layers": {"arithmetic", "conv", "errors"},
     "noise": {"game"},
     "step": {"game"},
     "optimizers": {"errors"},

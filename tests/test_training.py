@@ -6,9 +6,13 @@ import shutil
 import signal
 import time
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from tools import PROJECT, command, environment, lines, result, shrunk, start
+
+from gan_zoo.checkpoint import Checkpoints
+from gan_zoo.errors import UserError
 
 CONFIGS = ["configs/dcgan.py:digits", "configs/wgan_gp.py:25gaussians", "configs/infogan.py:digits"]
 
@@ -112,8 +116,11 @@ def test_sigterm_saves_and_ends_cleanly(env, whole, tmp_path):
     stopped = lines(tmp_path)[-1]["step"]
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == [str(stopped)]
     assert f"stopped at round {stopped}" in err and not (tmp_path / "result.json").exists()
-    again = command(arguments(name, tmp_path, f"config.rounds={stopped + 5}", "config.checkpoint_every=0"), env)
-    assert again.returncode == 0 and f"round {stopped}" in again.stderr
+    fewer = command(arguments(name, tmp_path, f"config.rounds={stopped - 1}", "config.checkpoint_every=0"), env)
+    assert fewer.returncode == 2 and "only more rounds" in fewer.stderr
+    again = start(arguments(name, tmp_path, *more), env)
+    kill_when(again, lambda: lines(tmp_path)[-1]["step"] > stopped)
+    assert lines(tmp_path)[-1]["step"] > stopped
 
 
 def test_another_config_is_refused_with_the_difference(env, whole):
@@ -158,8 +165,6 @@ def test_init_from_starts_with_the_other_runs_networks(env, whole, tmp_path):
     ]
     run = command([*arguments(name, tmp_path, *more), f"--init-from={whole(name)}"], env)
     assert run.returncode == 0, run.stderr
-    from gan_zoo.checkpoint import Checkpoints
-
     old, new = (Checkpoints(d / "checkpoints", read_only=True).restore().leaves for d in (whole(name), tmp_path))
     for path, leaf in old.items():
         if path.startswith("nets/") and "/params/" in path:
@@ -186,3 +191,45 @@ def test_versions_and_config_are_noted(whole):
     assert json.loads((workdir / "config.json").read_text())["batch_size"] == 16
     assert {"jax", "flax", "device"} <= set(result(workdir, "versions.json"))
     assert list((workdir / "tensorboard").iterdir()) and list((workdir / "samples").glob("*.png"))
+
+
+def test_the_best_checkpoint_is_kept_across_starts(tmp_path):
+    """Five saves and a new start: the best, and the latest two."""
+    state = {"w": jnp.ones(3)}
+    for numbers in ((1, 2, 3), (4, 5, 6)):
+        checkpoints = Checkpoints(tmp_path)
+        for number in numbers:
+            checkpoints.save(number, state, {"played": [["x", number]]}, score=0.9 if number == 2 else 0.1)
+        checkpoints.wait()
+        checkpoints.close()
+    assert sorted(int(p.name) for p in tmp_path.iterdir()) == [2, 5, 6]
+
+
+def test_a_changed_note_beside_the_state_is_damage(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    for number in (1, 2):
+        checkpoints.save(number, {"w": jnp.ones(3)}, {"played": [["x", number]]})
+    checkpoints.wait()
+    note = next(p for p in (tmp_path / "2" / "info").rglob("*") if p.is_file() and b"played" in p.read_bytes())
+    note.write_bytes(note.read_bytes().replace(b'["x", 2]', b'["x", 1]').replace(b'["x",2]', b'["x",1]'))
+    assert checkpoints.restore().round == 1
+    checkpoints.close()
+
+
+def test_no_good_checkpoint_is_an_error_and_loses_nothing(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, {"w": jnp.ones(3)}, {})
+    checkpoints.wait()
+    shutil.rmtree(tmp_path / "1" / "state")
+    with pytest.raises(UserError, match="all checkpoints"):
+        checkpoints.restore()
+    assert (tmp_path / "1").exists()
+    checkpoints.close()
+
+
+def test_not_finite_is_never_saved(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    with pytest.raises(UserError, match="w is not finite at round 3"):
+        checkpoints.save(3, {"w": jnp.array([1.0, jnp.nan])}, {})
+    assert not list(tmp_path.glob("3*"))
+    checkpoints.close()

@@ -26,7 +26,6 @@ SMALL = [
     if f'"{name}":' in path.read_text()
 ]
 MEMBERS = sorted({name.partition(":")[0]: name for name in reversed(SMALL)}.values())
-FAST = "--xla_backend_optimization_level=0"  # see conftest.py
 FEW = ["config.batch_size=16", "config.eval_samples=64", "config.log_every=5", "config.sample_every=0"]
 
 
@@ -70,7 +69,7 @@ def play(config, rounds: int, devices: int):
 def environment(cache: Path, devices: int = 1, **more: str) -> dict[str, str]:
     """A user's environment with virtual devices and a cache folder of its own."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("XLA_", "JAX_"))}
-    flags = {"XLA_FLAGS": f"{FAST} --xla_force_host_platform_device_count={devices}"}
+    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
     return {**kept, **flags, "XDG_CACHE_HOME": str(cache), "JAX_PLATFORMS": "cpu", **more}
 
 

@@ -2,32 +2,30 @@
 
 The number of stride-2 stages follows the image: 64 has 4 (from 4x4), 32 has 3, 28 has 2 (from 7x7), 8 has 2
 (from 2x2). Widths double from stage to stage. kernel 4, width 64 are the authors' Torch code's, kernel 5,
-width 128, flat_norm the Theano code's. No biases: BatchNorm's play their part.
+width 128, flat_norm the Theano code's. There are no biases where BatchNorm's play their part (norm=none has them).
 """
+
+from functools import partial
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from gan_zoo.arithmetic import halvings
-from gan_zoo.errors import UserError
-from gan_zoo.layers import BatchNorm, Conv, ConvTranspose, spectral, upscale_padding, with_label
+from gan_zoo.errors import choose
+from gan_zoo.layers import (
+    SCALES,
+    WEIGHTS,
+    BatchNorm,
+    Conv,
+    ConvTranspose,
+    check_halvings,
+    spectral,
+    upscale_padding,
+    with_label,
+)
 
-WEIGHTS = nn.initializers.normal(0.02)
-
-
-def SCALES(rng, shape, dtype=jnp.float32):
-    """BatchNorm's scales: N(1, 0.02)."""
-    return 1 + WEIGHTS(rng, shape, dtype)
-
-
-def check(shape: tuple[int, ...]) -> None:
-    """Refuses sides that are no multiples of 4."""
-    if len(shape) != 3 or halvings(*shape[:2]) < 2:
-        raise UserError(
-            f"dcgan cannot make images of shape {shape}: height and width must be multiples of 4; "
-            "set config.image_shape (the images are resized) or choose config.architecture=mlp"
-        )
+check = partial(check_halvings, "dcgan")
 
 
 class Generator(nn.Module):
@@ -50,20 +48,21 @@ class Generator(nn.Module):
         appended = None if projects else label
 
         def activate(x):
-            if self.norm == "batch":
+            if self.norm == "batch" or projects:
                 x = BatchNorm(self.classes if projects else 0, scale_init=SCALES)(x, train, label)
             return nn.relu(x)
 
+        choose("norm", self.norm, ("batch", "none"))
+        choose("output", self.output, ("tanh", "linear"))
+        options = {"use_bias": self.norm == "none", "kernel_init": WEIGHTS}
         base = (height >> stages, width >> stages, self.width << (stages - 1))
-        x = nn.Dense(base[0] * base[1] * base[2], use_bias=False, kernel_init=WEIGHTS)(
-            with_label(z, appended, self.classes)
-        )
+        x = nn.Dense(base[0] * base[1] * base[2], **options)(with_label(z, appended, self.classes))
         x = activate(x).reshape(-1, *base) if self.flat_norm else activate(x.reshape(-1, *base))
         padding = upscale_padding(self.kernel)
         for stage in reversed(range(stages)):
             x = with_label(x, appended, self.classes)  # [B, H / 2^(stage + 1), W / 2^(stage + 1), C]
             features = self.width << (stage - 1) if stage else channels
-            x = ConvTranspose(features, self.kernel, 2, use_bias=False, kernel_init=WEIGHTS, **padding)(x)
+            x = ConvTranspose(features, self.kernel, 2, **options, **padding)(x)
             x = activate(x) if stage else x
         return jnp.tanh(x) if self.output == "tanh" else x
 
@@ -81,16 +80,11 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, label: jax.Array | None = None, *, train: bool) -> jax.Array:
+        choose("norm", self.norm, ("batch", "layer", "none"))
+        options = {"use_bias": self.norm == "none", "kernel_init": WEIGHTS}
         appended = None if self.conditioning == "projection" else label
         for stage in range(halvings(*x.shape[1:3])):
-            conv = Conv(
-                self.width << stage,
-                self.kernel,
-                2,
-                (self.kernel - 1) // 2,
-                use_bias=False,
-                kernel_init=WEIGHTS,
-            )
+            conv = Conv(self.width << stage, self.kernel, 2, (self.kernel - 1) // 2, **options)
             x = spectral(conv, self.spectral_norm, train)(with_label(x, appended, self.classes))
             # The first layer has none: it must see the images' own mean and scale.
             if stage and self.norm == "batch":
@@ -100,7 +94,7 @@ class Discriminator(nn.Module):
             x = nn.leaky_relu(x, self.slope)
         features = x.sum(axis=(1, 2))  # [B, C], for the projection
         x = with_label(x, appended, self.classes).reshape(x.shape[0], -1)
-        head = nn.Dense(1, use_bias=False, kernel_init=WEIGHTS, name="output")
+        head = nn.Dense(1, **options, name="output")
         logits = spectral(head, self.spectral_norm, train)(x)[:, 0]
         if self.conditioning == "projection":
             embedding = nn.Embed(self.classes, features.shape[-1], embedding_init=WEIGHTS, name="embedding")

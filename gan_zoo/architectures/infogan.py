@@ -4,26 +4,15 @@ MNIST's are width 64, dense 1024; the number of stride-2 stages follows the imag
 biases, and the slope is 0.1, as in the paper (the authors' code: 0.01).
 """
 
+from functools import partial
+
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
 from gan_zoo.arithmetic import halvings
-from gan_zoo.errors import UserError
-from gan_zoo.layers import BatchNorm, Conv, ConvTranspose, upscale_padding
+from gan_zoo.layers import SCALES, WEIGHTS, BatchNorm, Conv, ConvTranspose, check_halvings, upscale_padding
 
-WEIGHTS = nn.initializers.normal(0.02)
-
-
-def SCALES(rng, shape, dtype=jnp.float32):
-    """BatchNorm's scales: N(1, 0.02)."""
-    return 1 + WEIGHTS(rng, shape, dtype)
-
-
-def check(shape: tuple[int, ...]) -> None:
-    """Refuses sides that are no multiples of 4."""
-    if len(shape) != 3 or halvings(*shape[:2]) < 2:
-        raise UserError(f"infogan cannot make images of shape {shape}: height and width must be multiples of 4")
+check = partial(check_halvings, "infogan")
 
 
 class Generator(nn.Module):

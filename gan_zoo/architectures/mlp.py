@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from gan_zoo.errors import choose
 from gan_zoo.layers import BatchNorm, maxout, spectral, with_label
 
 
@@ -46,6 +47,8 @@ class Generator(nn.Module):
     def __call__(self, z: jax.Array, label: jax.Array | None = None, *, train: bool) -> jax.Array:
         init = initializer(self.init_scale)
         projects = self.conditioning == "projection"
+        choose("norm", self.norm, ("batch", "none"))
+        choose("output", self.output, ("tanh", "sigmoid", "linear"))
 
         def layer(units):
             return lambda x: nn.relu(nn.Dense(units, kernel_init=init)(x))
@@ -77,6 +80,7 @@ class Discriminator(nn.Module):
     label_units: int = 0
     label_pieces: int = 5
     pieces: int = 0
+    image_pieces: int = 5
     slope: float = 0.2
     dropout_input: float = 0.0
     dropout_hidden: float = 0.0
@@ -102,7 +106,7 @@ class Discriminator(nn.Module):
         appended = None if self.conditioning == "projection" else label
         if self.label_units and appended is not None:
             y = layer(self.label_units, self.label_pieces)(jax.nn.one_hot(label, self.classes, dtype=x.dtype))
-            x = jnp.concatenate([layer(self.image_units)(x), y], axis=-1)
+            x = jnp.concatenate([layer(self.image_units, self.image_pieces)(x), y], axis=-1)
         else:
             x = with_label(x, appended, self.classes)
         for units in self.hidden:

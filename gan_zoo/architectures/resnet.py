@@ -12,21 +12,15 @@ import jax
 import jax.numpy as jnp
 
 from gan_zoo.arithmetic import halvings
-from gan_zoo.errors import UserError
-from gan_zoo.layers import BatchNorm, Conv, average_pool, spectral, upsample, with_label
+from gan_zoo.errors import choose
+from gan_zoo.layers import BatchNorm, Conv, average_pool, check_halvings, spectral, upsample, with_label
 
 # Uniform: gain sqrt(2) before a ReLU, 1 for shortcuts and borders; both by the mean of fan-in and fan-out.
 BEFORE_RELU = nn.initializers.variance_scaling(2.0, "fan_avg", "uniform")
 BORDER = nn.initializers.variance_scaling(1.0, "fan_avg", "uniform")
 
 
-def check(shape: tuple[int, ...]) -> None:
-    """Refuses sides that are no multiples of 4."""
-    if len(shape) != 3 or halvings(*shape[:2]) < 2:
-        raise UserError(
-            f"resnet cannot make images of shape {shape}: height and width must be multiples of 4; "
-            "set config.image_shape (the images are resized) or choose config.architecture=mlp"
-        )
+check = partial(check_halvings, "resnet")
 
 
 class Generator(nn.Module):
@@ -73,6 +67,7 @@ class Discriminator(nn.Module):
             return spectral(layer, self.spectral_norm, train)
 
         x = with_label(x, label if self.conditioning == "concatenation" else None, self.classes)
+        choose("pool", self.pool, ("mean", "sum"))
         # The first block sees the image itself: no activation before it, and the shortcut pools first.
         shortcut = conv(1, BORDER)(average_pool(x))
         x = average_pool(conv(3)(nn.relu(conv(3)(x)))) + shortcut

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -75,6 +76,14 @@ def bring(name: str) -> Path:
     if not hasattr(module, "bring"):
         raise UserError(f"{name} needs no bringing: train on it as it is")
     return module.bring(argument)
+
+
+def example(spec: Spec, size: int, dtype: Any = np.float32, labels: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """A batch of empty images with the labels given (or zeros), if the data has labels."""
+    batch = {"image": np.zeros((size, *spec.shape), dtype)}
+    if spec.classes:
+        batch["label"] = np.zeros(size, np.int32) if labels is None else np.asarray(labels, np.int32)
+    return batch
 
 
 def folder() -> Path:

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import importlib.util
+import re
 import sys
 import threading
 import urllib.error
@@ -75,7 +76,7 @@ def _prepared(argument: str):
     with contextlib.suppress(tfds.core.DatasetNotFoundError):
         return from_files(argument, data_dir=directory)
     try:
-        tfds.builder_cls(argument)
+        tfds.builder_cls(re.split("[/:]", argument)[0])  # without the set's configuration and version
     except tfds.core.DatasetNotFoundError:
         raise UserError(f"the catalog of TFDS has no set {argument!r}: see tensorflow.org/datasets") from None
     missing = "" if importlib.util.find_spec("tensorflow") else "TensorFlow"

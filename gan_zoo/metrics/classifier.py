@@ -8,8 +8,9 @@ import hashlib
 import json
 import logging
 import os
+import zipfile
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import jax
@@ -18,15 +19,15 @@ import numpy as np
 import optax
 
 from gan_zoo import data
-from gan_zoo.architectures.classifier import Classifier as Network
 from gan_zoo.checkpoint import fingerprint, from_leaves, to_leaves
 from gan_zoo.data.feed import Feed
 from gan_zoo.devices import cache_folder, local_mesh
 from gan_zoo.game import Game, Player, Variables, infer, run
+from gan_zoo.metrics.networks import Classifier as Network
 from gan_zoo.step import new_state, train_step
 
 BATCH = 128
-ROUNDS = (800, 3500)  # at least, at most; in between EPOCHS
+ROUNDS = (400, 2800)  # at least, at most; in between EPOCHS
 EPOCHS = 6
 CHUNK = 512
 log = logging.getLogger("gan_zoo")
@@ -55,6 +56,7 @@ class Classifier:
         return lambda x: np.asarray(classify(self.variables, x))
 
 
+@lru_cache(maxsize=1)
 def classifier(name: str, image_shape: tuple[int, ...] = (), classes: int = 0) -> Classifier:
     """The classifier of a labelled data set, trained now if the cache has none."""
     train, test = (data.load(name, split, image_shape, classes) for split in ("train", "test"))
@@ -63,10 +65,11 @@ def classifier(name: str, image_shape: tuple[int, ...] = (), classes: int = 0) -
     folder.mkdir(parents=True, exist_ok=True)
     with jax.set_mesh(local_mesh()), open(folder / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be training the same one: take its result
-        game = _game(network)
-        if not (folder / "classifier.json").exists():
+        rounds = min(ROUNDS[1], max(ROUNDS[0], EPOCHS * train.size // BATCH))
+        game = _game(network, rounds)
+        if not _is_whole(folder):
             log.info("training the classifier of %s (once)", name)
-            _train(game, network, train, test, folder)
+            _train(game, network, rounds, train, test, folder)
         noted = json.loads((folder / "classifier.json").read_text())
         with np.load(folder / "classifier.npz") as file:
             leaves = dict(file)
@@ -75,7 +78,17 @@ def classifier(name: str, image_shape: tuple[int, ...] = (), classes: int = 0) -
     return Classifier(network, variables, noted["accuracy"], test.size, fingerprint(leaves)[:16])
 
 
-def _game(network: Network) -> Game:
+def _is_whole(folder: Path) -> bool:
+    """Whether the cache has a classifier that is what was saved."""
+    try:
+        noted = json.loads((folder / "classifier.json").read_text())
+        with np.load(folder / "classifier.npz") as file:
+            return noted["hash"] == fingerprint(dict(file))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return False
+
+
+def _game(network: Network, rounds: int) -> Game:
     def init(rng, batch):
         return {"classifier": network.init({"params": rng, "dropout": rng}, batch["image"], train=True)}
 
@@ -84,14 +97,14 @@ def _game(network: Network) -> Game:
         value = optax.softmax_cross_entropy_with_integer_labels(logits, batch["label"]).mean()
         return value, ({"classifier": variables}, {})
 
-    player = Player(("classifier",), loss, optax.adam(optax.cosine_decay_schedule(2e-3, ROUNDS[1])))
+    player = Player(("classifier",), loss, optax.adam(optax.cosine_decay_schedule(2e-3, rounds)))
     return Game(init, {"classifier": player}, ema={"classifier": 0.99})
 
 
-def _train(game: Game, network: Network, train: data.Source, test: data.Source, folder: Path) -> None:
+def _train(game: Game, network: Network, rounds: int, train: data.Source, test: data.Source, folder: Path) -> None:
     feed = Feed(train, 0, 0, BATCH, 1, local_mesh(), jnp.float32)
     state = new_state(game, jax.random.key(0), jax.tree.map(lambda x: x[0], feed(0)))
-    for step in range(min(ROUNDS[1], max(ROUNDS[0], EPOCHS * train.size // BATCH))):
+    for step in range(rounds):
         state, metrics = train_step(game, state, {}, feed(step))
         if step % 8 == 0:
             jax.block_until_ready(metrics)
@@ -101,11 +114,11 @@ def _train(game: Game, network: Network, train: data.Source, test: data.Source, 
         held_out = test.take(np.arange(start, min(start + CHUNK, test.size)))
         right += int((judge.predict(held_out["image"] / 127.5 - 1) == held_out["label"]).sum())
         total += len(held_out["label"])
-    partial = folder / "partial.npz"
-    np.savez(partial, **to_leaves({"classifier": state.ema["classifier"]}))
+    partial, leaves = folder / "partial.npz", to_leaves({"classifier": state.ema["classifier"]})
+    np.savez(partial, **leaves)
     os.replace(partial, folder / "classifier.npz")
     partial = folder / "partial.json"
-    partial.write_text(json.dumps({"accuracy": right / total, "data": train.spec.name, "steps": step + 1}))
+    partial.write_text(json.dumps({"accuracy": right / total, "hash": fingerprint(leaves), "steps": rounds}))
     os.replace(partial, folder / "classifier.json")  # written last: it says that all is there
 
 

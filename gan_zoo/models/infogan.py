@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from gan_zoo import losses, optimizers
 from gan_zoo.data import Spec
+from gan_zoo.errors import choose
 from gan_zoo.game import Batch, Game, Metrics, Nets, Phase, Player, infer, run
 from gan_zoo.noise import NOISE, draw
 from gan_zoo.registry import find
@@ -45,6 +46,7 @@ class Model:
         """One phase: discriminator and Q move together, then the generator."""
         family = find("architectures", self.architecture)
         family.check(spec.shape)
+        choose("noise", self.noise, NOISE)
         generator = family.Generator(shape=spec.shape, **self.generator)
         discriminator = family.Discriminator(self.categories, self.continuous, **self.discriminator)
 
