@@ -112,11 +112,7 @@ def main(argv: list[str]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("gan_zoo").setLevel(logging.INFO)
-    # What libraries tell their developers is not for users, and an error in a background thread (saving, reading
-    # ahead) comes back to the main thread, which tells it.
-    warnings.simplefilter("ignore")
-    logging.getLogger("absl").setLevel(logging.CRITICAL)
-    threading.excepthook = lambda error: logging.getLogger("gan_zoo").debug("in a thread", exc_info=error.exc_value)
+    _quiet_libraries()
     try:
         command, args, overrides = parse(argv)
         COMMANDS[command](args, overrides)
@@ -132,6 +128,16 @@ def main(argv: list[str]) -> int:
         print(f"gan_zoo: {advice}", file=sys.stderr)
         return 2
     return 0
+
+
+def _quiet_libraries() -> None:
+    """What libraries tell their developers is not for users.
+
+    An error in a background thread (saving, reading ahead) comes back to the main thread, which tells it.
+    """
+    warnings.simplefilter("ignore")
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    threading.excepthook = lambda error: None
 
 
 def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:

@@ -44,7 +44,7 @@ def refused(arguments: list[str], env, *words: str, **options) -> subprocess.Com
         (["--config.precision=float16"], ["float16", "bfloat16"]),
         (["--config.regularizer=gradient_penalty"], ["BatchNorm", "discriminator.norm=none"]),
         (["--config.generator_optimizer.name=adamm"], ["adamm"]),
-        (["--config.architecture=infogan"], ["infogan"]),
+        (["--config.architecture=infogan"], ["no networks", "classes"]),
         (["--config.generator.norm=btach"], ["btach", "batch"]),
         (["--config.discriminator_turns=0"], ["discriminator_turns", "from 1"]),
         (["--config.ema_decay=7.0"], ["ema_decay", "from 0 to 1"]),
@@ -136,7 +136,8 @@ def test_full_disk_keeps_what_was_saved(env, tmp_path):
     wide = ["--config.sample_every=0", "--config.checkpoint_every=5"]
     assert command([*arguments, *wide, "--config.rounds=5"], env).returncode == 0
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-    refused([*arguments, *wide, "--config.rounds=20"], env, "full", "same command", preexec_fn=limit)
+    full = command([*arguments, *wide, "--config.rounds=20"], env, preexec_fn=limit)
+    assert full.returncode == 2 and "disk is full" in full.stderr and "same command" in full.stderr, full.stderr
     again = command([*arguments, *wide, "--config.rounds=20"], env)
     assert again.returncode == 0 and "continuing" in again.stderr, again.stderr
 
