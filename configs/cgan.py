@@ -1,4 +1,7 @@
-"""Conditional GAN (Mirza and Osindero 2014): fully connected, the label shown to both networks."""
+"""Conditional GAN (Mirza and Osindero 2014): fully connected, the label shown to both networks.
+
+./launch.sh configs/cgan.py:digits
+"""
 
 from gan_zoo.config import settings
 

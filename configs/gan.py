@@ -1,5 +1,7 @@
 """GAN (Goodfellow et al. 2014): the first one, fully connected.
 
+    ./launch.sh configs/gan.py:digits
+
 ./launch.sh configs/gan.py:25gaussians
 """
 

@@ -1,4 +1,7 @@
-"""Least-squares GAN (Mao et al. 2017): the discriminator regresses to 1 and 0."""
+"""Least-squares GAN (Mao et al. 2017): the discriminator regresses to 1 and 0.
+
+./launch.sh configs/lsgan.py:digits
+"""
 
 from gan_zoo.config import settings
 

@@ -1,5 +1,7 @@
 """WGAN (Arjovsky, Chintala and Bottou 2017): a critic with clipped weights estimates the earth mover's distance.
 
+    ./launch.sh configs/wgan.py:digits
+
 The paper's code gives the critic 100 turns in the first 25 rounds and in every 500th; here it always has 5.
 """
 

@@ -171,7 +171,7 @@ def _check_ranges(config: ConfigDict) -> None:
         if last in ("rounds", "batch_size", "log_every", "eval_samples") or last.endswith(("_turns", "_size")):
             low, high = 1, 2**31 - 1
         elif last.endswith("_every") or last in ("seed", "learning_rate"):
-            low, high = 0, 2**63 - 1
+            low, high = 0, float("inf") if last == "learning_rate" else 2**63 - 1
         elif last == "ema_decay":
             low, high = 0, 1
         else:

@@ -73,9 +73,9 @@ def environment(cache: Path, devices: int = 1, **more: str) -> dict[str, str]:
     return {**kept, **flags, "XDG_CACHE_HOME": str(cache), "JAX_PLATFORMS": "cpu", **more}
 
 
-def start(arguments: list[str], env: dict[str, str], **options) -> subprocess.Popen:
-    """Starts the command line."""
-    command = [sys.executable, "-P", "-m", "gan_zoo", *arguments]
+def start(arguments: list[str], env: dict[str, str], prefix: list[str] = (), **options) -> subprocess.Popen:
+    """Starts the command line, behind the words of ``prefix``."""
+    command = [*prefix, sys.executable, "-P", "-m", "gan_zoo", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, env=env, **{**pipes, **options})
 

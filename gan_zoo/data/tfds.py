@@ -1,7 +1,6 @@
 """tfds:NAME or tfds:NAME/CONFIG: image sets of the TensorFlow Datasets catalog."""
 
 import contextlib
-import http.client
 import importlib.util
 import re
 import sys
@@ -57,8 +56,8 @@ def reachable() -> bool:
             answers.append(True)
         except urllib.error.HTTPError:
             answers.append(True)  # it refuses, so it is there
-        except (OSError, http.client.HTTPException):
-            pass
+        except Exception:
+            return  # whatever went wrong, it was not reached
 
     # In a thread that can be left behind: looking up a name knows no time limit.
     thread = threading.Thread(target=ask, daemon=True)

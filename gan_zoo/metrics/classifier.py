@@ -73,7 +73,8 @@ def classifier(name: str, image_shape: tuple[int, ...] = (), classes: int = 0) -
         noted = json.loads((folder / "classifier.json").read_text())
         with np.load(folder / "classifier.npz") as file:
             leaves = dict(file)
-        like = jax.eval_shape(game.init, jax.random.key(0), {"image": np.zeros((1, *train.spec.shape), np.float32)})
+        batch = data.example(train.spec, 1)
+        like = jax.eval_shape(lambda: {"classifier": new_state(game, jax.random.key(0), batch).nets["classifier"]})
         variables = from_leaves(like, leaves)["classifier"]
     return Classifier(network, variables, noted["accuracy"], test.size, fingerprint(leaves)[:16])
 
