@@ -30,7 +30,7 @@ FEW = ["config.batch_size=16", "config.eval_samples=64", "config.log_every=5", "
 
 
 def shrunk(name: str, *overrides: str):
-    """A config with narrow networks."""
+    """A config with narrow networks and at most two turns for each player."""
     config = configs.load(str(PROJECT / name), [])
     narrow = []
     for network in ("generator", "discriminator"):
@@ -40,6 +40,8 @@ def shrunk(name: str, *overrides: str):
                 small = (16,) * len(value)
             if small is not None:
                 narrow.append(f"config.{network}.{field}={small}")
+    if config.get("discriminator_turns", 1) > 2:
+        narrow.append("config.discriminator_turns=2")  # turns are unrolled: each is compiled
     return configs.load(str(PROJECT / name), [*FEW, *narrow, *overrides]), narrow
 
 
