@@ -28,12 +28,16 @@ Without arguments: train configs/dcgan.py:digits. The same command again continu
 
 def train(args: argparse.Namespace, overrides: list[str]) -> None:
     """Trains a config's model, or continues."""
+    import jax
+
     from gan_zoo import workdir as workdir_module
     from gan_zoo.train import train
 
     workdir = args.workdir or Path("runs", Path(args.config.partition(":")[0]).stem + "-" + _data_name(args.config))
-    result = train(_config(args, overrides), workdir, args.init_from)
-    if result is not None:
+    if args.init_from:
+        overrides = [*overrides, f"config.init_from={Path(args.init_from).absolute()}"]
+    result = train(_config(args, overrides), workdir)
+    if result is not None and jax.process_index() == 0:
         _report(workdir_module.read(Path(workdir, "evaluation.json")))
         print("   ".join(f"{name} {value}" for name, value in result.items()))
         print(f"everything is in {workdir}: look at {workdir}/samples")
@@ -48,7 +52,9 @@ def evaluate(args: argparse.Namespace, overrides: list[str]) -> None:
 
     path = _needs_workdir(args)
     evaluation = evaluate(trained.load(path, args.checkpoint))
-    if args.checkpoint is None and jax.process_index() == 0:
+    if jax.process_index() > 0:
+        return
+    if args.checkpoint is None:
         workdir.write(path / "evaluation.json", evaluation)
     _report(evaluation)
 
@@ -94,7 +100,7 @@ def bring(args: argparse.Namespace, overrides: list[str]) -> None:
 
     if not args.config:
         raise UserError("say which data set: ./launch.sh data fashion_mnist")
-    print(data.bring(args.config))
+    print(data.bring(args.config) or f"{args.config} needs no bringing: train on it as it is")
 
 
 COMMANDS = {

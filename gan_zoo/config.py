@@ -42,6 +42,7 @@ RUN = {
     "eval_every": 0,
     "eval_samples": 10_000,
     "best_score": "",  # the checkpoint with the highest such score is kept
+    "init_from": "",  # folder of another run whose networks this one starts from
 }
 PRECISIONS = ("float32", "bfloat16", "float64")
 

@@ -52,6 +52,8 @@ def input_gradient(y: jax.Array, w: jax.Array, geometry: Geometry, size: tuple[i
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def weight_gradient(x: jax.Array, y: jax.Array, geometry: Geometry) -> jax.Array:
     """Correlation of x [B, H, W, I] with y [B, h, w, O]: [k, k, I, O]."""
+    if jax.default_backend() == "cpu" and geometry.stride > 1 and geometry.dilation == 1:
+        return _correlate_blocks(x, y, geometry)
     w = jax.ShapeDtypeStruct((geometry.kernel, geometry.kernel, x.shape[-1], y.shape[-1]), x.dtype)
     return jax.linear_transpose(lambda w: _conv(x, w, geometry), w)(y)[0]
 
@@ -90,6 +92,24 @@ def _overlap_add(patches: jax.Array, geometry: Geometry, size: tuple[int, int]) 
     missing = [max(0, low + wanted - have) for wanted, have in zip(size, total.shape[1:3], strict=True)]
     total = jnp.pad(total, [(0, 0), (0, missing[0]), (0, missing[1]), (0, 0)])
     return total[:, low : low + size[0], low : low + size[1]]
+
+
+def _correlate_blocks(x: jax.Array, y: jax.Array, geometry: Geometry) -> jax.Array:
+    """``weight_gradient`` as one matrix product for each block of stride x stride pixels of the kernel."""
+    kernel, stride, (low, _) = geometry.kernel, geometry.stride, pair(geometry.padding)
+    (batch, height, width, features), channels = y.shape, x.shape[-1]
+    blocks = -(-kernel // stride)
+    sizes = [(count + blocks - 1) * stride for count in (height, width)]
+    around = [(low, wanted - have - low, 0) for wanted, have in zip(sizes, x.shape[1:3], strict=True)]
+    x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *around, (0, 0, 0)])  # cuts what no patch reaches
+    x = x.reshape(batch, height + blocks - 1, stride, width + blocks - 1, stride, channels).transpose(0, 1, 3, 2, 4, 5)
+    x = x.reshape(batch, height + blocks - 1, width + blocks - 1, stride * stride * channels)
+    y = y.reshape(-1, features)
+    parts = [
+        x[:, i : i + height, j : j + width].reshape(-1, x.shape[-1]).T @ y for i in range(blocks) for j in range(blocks)
+    ]
+    w = jnp.stack(parts).reshape(blocks, blocks, stride, stride, channels, features).transpose(0, 2, 1, 3, 4, 5)
+    return w.reshape(blocks * stride, blocks * stride, channels, features)[:kernel, :kernel]
 
 
 def _conv_backward(geometry, saved, y_bar):

@@ -1,5 +1,6 @@
 """The loop: phases in order, rounds within them, and what happens beside the rounds."""
 
+import contextlib
 import itertools
 import logging
 import signal
@@ -31,11 +32,8 @@ COLUMNS = 10
 log = logging.getLogger("gan_zoo")
 
 
-def train(config: ConfigDict, path: str | Path, init_from: str | None = None) -> dict[str, Any] | None:
+def train(config: ConfigDict, path: str | Path) -> dict[str, Any] | None:
     """Trains, or continues what was begun in ``path``, and evaluates the final state.
-
-    Args:
-        init_from: folder of another run whose networks this one starts from.
 
     Returns:
         What result.json says, or None if the run was asked to stop before its end.
@@ -49,7 +47,7 @@ def train(config: ConfigDict, path: str | Path, init_from: str | None = None) ->
     source = data.load(config.dataset, "train", config.image_shape, config.classes)
     workdir = Workdir(path, config)
     with jax.set_mesh(make_mesh()):
-        return Run(config, spec, phases, source, workdir).play(init_from)
+        return Run(config, spec, phases, source, workdir).play()
 
 
 class Run:
@@ -64,9 +62,16 @@ class Run:
         self.stop = Stop()
         self.compile_seconds = 0.0
         self.earlier_seconds = 0.0
+        self.scored = None  # the round of the last evaluation
 
-    def play(self, init_from: str | None) -> dict[str, Any] | None:
+    def play(self) -> dict[str, Any] | None:
         """Plays all phases from where the newest good checkpoint is."""
+        with contextlib.ExitStack() as at_end:
+            at_end.callback(self.stop.close)
+            at_end.callback(self.checkpoints.close)
+            return self._play(at_end)
+
+    def _play(self, at_end: contextlib.ExitStack) -> dict[str, Any] | None:
         restored = self.checkpoints.restore(self._fits)
         start = restored.round if restored else 0
         self.workdir.cut_metrics(start)
@@ -74,6 +79,7 @@ class Run:
             return self.workdir.read("result.json")
         self.workdir.remove("result.json", "evaluation.json")
         self.log = Log(self.workdir.path, start, self.ends[-1], self.workdir.writes)
+        at_end.callback(self.log.close)
         index, state, within = 0, None, 0
         if restored:
             index, within = len(restored.info["played"]) - 1, restored.info["played"][-1][1]
@@ -81,19 +87,14 @@ class Run:
             state = self._replicate(from_leaves(like, restored.leaves))
             self.earlier_seconds = restored.info["seconds"]
             log.info("continuing %s at round %d", self.workdir.path, start)
-        try:
-            for number in range(index, len(self.phases)):
-                if number > index or not restored:
-                    state, within = self._begin(number, state, init_from), 0
-                state = self._phase(number, state, within)
-                if self.stop.seen:
-                    log.warning("stopped at round %d: run the same command again to continue", self.stop.seen)
-                    return None
-            return self._finish(state)
-        finally:
-            self.checkpoints.close()
-            self.stop.close()
-            self.log.close()
+        for number in range(index, len(self.phases)):
+            if number > index or not restored:
+                state, within = self._begin(number, state), 0
+            state = self._phase(number, state, within)
+            if self.stop.seen:
+                log.warning("stopped at round %d: run the same command again to continue", self.stop.seen)
+                return None
+        return self._finish(state)
 
     def _phase(self, number: int, state: State, within: int) -> State:
         """Plays a phase from the round ``within`` to its end, or until the run is asked to stop."""
@@ -128,13 +129,13 @@ class Run:
                 break
         return state
 
-    def _begin(self, number: int, earlier: State | None, init_from: str | None) -> State:
+    def _begin(self, number: int, earlier: State | None) -> State:
         """The state at the start of a phase; the first one may start from another run's networks."""
         batch = data.example(self.spec, self.config.batch_size, self.dtype)
         key = jax.random.fold_in(jax.random.key(self.config.seed), number)
         state = new_state(self.phases[number].game, key, batch, earlier)
-        if earlier is None and init_from:
-            state = take_over(state, trained.restore(init_from), init_from)
+        if earlier is None and self.config.init_from:
+            state = take_over(state, trained.restore(self.config.init_from), self.config.init_from)
         return self._replicate(state)
 
     def _feed(self, number: int) -> Feed:
@@ -193,7 +194,7 @@ class Run:
 
     def _score(self, number: int, state: State, now: int) -> float | None:
         """Evaluates; the score that the config names decides which checkpoint is the best."""
-        evaluation = evaluate(self._trained(number, state, now))
+        evaluation, self.scored = evaluate(self._trained(number, state, now)), now
         self.workdir.write("evaluation.json", evaluation)
         values = {name: score["value"] for name, score in evaluation["scores"].items()}
         self.log.scores(now, values)
@@ -207,7 +208,7 @@ class Run:
         images = sum(phase.rounds * phase.game.turns for phase in self.phases) * self.config.batch_size
         self.checkpoints.wait()
         self.stop.close()  # all is saved: from here a signal may end the process at once
-        if (self.workdir.read("evaluation.json") or {}).get("step") != step:
+        if self.scored != step:
             with self.log.pause():
                 self._score(len(self.phases) - 1, state, step)
         result = {

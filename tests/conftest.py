@@ -19,6 +19,9 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory) -> Path:
+def cache(tmp_path_factory, worker_id) -> Path:
     """A user's cache folder that lives as long as the tests: what one command caches the next one finds."""
-    return tmp_path_factory.mktemp("cache")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "cache"  # pytest-xdist: one for all workers
+    folder.mkdir(exist_ok=True)
+    return folder

@@ -1,11 +1,17 @@
 """Two processes on one machine, joined by jax.distributed: the same run as one process."""
 
+import json
+import os
 import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from test_training import arguments
-from tools import command, environment, lines, result, start
+from tools import MEMBERS, PROJECT, command, environment, lines, play, result, shrunk, start
+
+from gan_zoo.devices import join
 
 
 def free_port() -> int:
@@ -14,25 +20,58 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-@pytest.mark.parametrize("name", ["configs/dcgan.py:digits"])
-def test_two_processes_are_one_run(name, cache, tmp_path):
-    """Two processes of four devices against one of eight, in float64: checkpoints, metrics and scores."""
-    more = ["config.precision=float64", "config.rounds=20"]
-    eight = environment(cache, devices=8)
-    assert command(arguments(name, tmp_path / "one", *more), eight).returncode == 0
+def pair(begin, cache):
+    """Starts two processes of four devices with ``begin(environment)`` and waits for their good end."""
     coordinator = {"JAX_COORDINATOR_ADDRESS": f"localhost:{free_port()}", "JAX_NUM_PROCESSES": "2"}
-    pair = [
-        start(
-            arguments(name, tmp_path / "two", *more),
-            environment(cache, devices=4, JAX_PROCESS_ID=str(i), **coordinator),
-        )
-        for i in range(2)
-    ]
-    for process in pair:
-        out, err = process.communicate(timeout=240)
+    processes = [begin(environment(cache, devices=4, JAX_PROCESS_ID=str(i), **coordinator)) for i in range(2)]
+    for process in processes:
+        _, err = process.communicate(timeout=600)
         assert process.returncode == 0, err
-    assert result(tmp_path / "two", "versions.json")["processes"] == 2
-    assert [p.name for p in (tmp_path / "two" / "checkpoints").iterdir()]
-    for a, b in zip(lines(tmp_path / "one"), lines(tmp_path / "two"), strict=True):
+
+
+def test_two_processes_are_one_run(cache, tmp_path):
+    """Two processes of four devices against one of eight, in float64: checkpoints, metrics and scores."""
+    name, more = "configs/dcgan.py:digits", ["config.precision=float64", "config.rounds=20"]
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert command(arguments(name, one, *more), environment(cache, devices=8)).returncode == 0
+    pair(lambda env: start(arguments(name, two, *more), env), cache)
+    assert result(two, "versions.json")["processes"] == 2
+    assert [p.name for p in (two / "checkpoints").iterdir()]
+    for a, b in zip(lines(one), lines(two), strict=True):
         for key in set(a) - {"phase", "images_per_second"}:
             np.testing.assert_allclose(a[key], b[key], atol=1e-8, err_msg=key)
+
+
+@pytest.mark.slow
+def test_two_processes_play_every_member_alike(cache, tmp_path):
+    """Twenty rounds of every config in float64."""
+    pair(lambda env: subprocess.Popen([sys.executable, __file__, tmp_path / "two.json"], env=env, text=True), cache)
+    env = environment(cache, devices=8)
+    subprocess.run([sys.executable, __file__, tmp_path / "one.json"], env=env, check=True)
+    one, two = (json.loads((tmp_path / name).read_text()) for name in ("one.json", "two.json"))
+    assert set(one) == set(two) == set(MEMBERS)
+    for name in one:
+        for a, b in zip(one[name], two[name], strict=True):
+            for key in a:
+                np.testing.assert_allclose(a[key], b[key], atol=1e-8, rtol=0, err_msg=f"{name} {key}")
+
+
+def play_members(file: str) -> None:
+    """Plays every member on all devices of all processes, and writes the metrics of each round."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    join()
+    history = {}
+    for name in MEMBERS:
+        config, _ = shrunk(name, "config.precision=float64")
+        _, rounds, _ = play(config, 20, 8)
+        history[name] = [{key: float(value) for key, value in metrics.items()} for metrics in rounds]
+    if jax.process_index() == 0:
+        with open(file, "w") as out:
+            json.dump(history, out)
+
+
+if __name__ == "__main__":
+    os.chdir(PROJECT)
+    play_members(sys.argv[1])

@@ -70,12 +70,10 @@ def load(name: str, split: str, image_shape: tuple[int, ...] = (), classes: int 
     return source
 
 
-def bring(name: str) -> Path:
-    """Brings a data set with a package client and says where it is: the command `./launch.sh data NAME`."""
+def bring(name: str) -> Path | None:
+    """Brings a data set with a package client and says where it is; None if it is here without bringing."""
     module, argument = _find(name)
-    if not hasattr(module, "bring"):
-        raise UserError(f"{name} needs no bringing: train on it as it is")
-    return module.bring(argument)
+    return module.bring(argument) if hasattr(module, "bring") else None
 
 
 def example(spec: Spec, size: int, dtype: Any = np.float32, labels: np.ndarray | None = None) -> dict[str, np.ndarray]:
