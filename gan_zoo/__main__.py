@@ -4,6 +4,7 @@ import argparse
 import errno
 import logging
 import os
+import runpy
 import sys
 import threading
 import warnings
@@ -13,6 +14,7 @@ from gan_zoo.errors import UserError, choose
 
 DEFAULT = "configs/dcgan.py:digits"
 PROJECT = Path(__file__).resolve().parent.parent
+EXPERIMENTS = PROJECT / "experiments"
 
 USAGE = """\
 ./launch.sh [train] [CONFIG[:DATA]] [--workdir=DIR] [--init-from=DIR] [--config.FIELD=VALUE ...]
@@ -21,6 +23,7 @@ USAGE = """\
 ./launch.sh describe [CONFIG[:DATA]] [--compile] [--config.FIELD=VALUE ...]
 ./launch.sh list
 ./launch.sh data NAME
+./launch.sh speed [NAME ...] [--workdir=DIR]
 ./launch.sh test [pytest's arguments]
 
 Without arguments: train configs/dcgan.py:digits. The same command again continues a run."""
@@ -103,6 +106,13 @@ def bring(args: argparse.Namespace, overrides: list[str]) -> None:
     print(data.bring(args.config) or f"{args.config} needs no bringing: train on it as it is")
 
 
+def experiment(name: str, *arguments: str) -> int:
+    """Runs experiments/NAME, a program of its own."""
+    sys.argv = [f"./launch.sh {name}", *arguments]
+    runpy.run_path(str(EXPERIMENTS / name), run_name="__main__")
+    return 0
+
+
 COMMANDS = {
     "train": train,
     "evaluate": evaluate,
@@ -120,6 +130,8 @@ def main(argv: list[str]) -> int:
     logging.getLogger("gan_zoo").setLevel(logging.INFO)
     _quiet_libraries()
     try:
+        if argv and (EXPERIMENTS / argv[0] / "__main__.py").is_file():
+            return experiment(*argv)
         command, args, overrides = parse(argv)
         COMMANDS[command](args, overrides)
         sys.stdout.flush()
@@ -151,7 +163,8 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     command = argv[0] if argv and argv[0] in COMMANDS else "train"
     rest = argv[1:] if argv and argv[0] in COMMANDS else argv
     if rest is argv and argv and argv[0].isalpha():
-        choose("command", argv[0], COMMANDS)  # neither an option nor a config file
+        programs = [file.parent.name for file in EXPERIMENTS.glob("*/__main__.py")]
+        choose("command", argv[0], [*COMMANDS, *programs])  # neither an option nor a config file
     overrides = [item.removeprefix("--") for item in rest if item.startswith("--config.")]
     if overrides and command not in ("train", "describe"):
         raise UserError(f"{command} takes a run as it was trained: leave --{overrides[0]} out")

@@ -1,5 +1,7 @@
 """The arithmetic of convolutions: sizes, receptive fields and stages, known before anything is compiled."""
 
+import numpy as np
+
 
 def conv_size(size: int, kernel: int, stride: int = 1, padding: int | tuple[int, int] = 0, dilation: int = 1) -> int:
     """Output size of a convolution or pooling along one axis.
@@ -24,6 +26,16 @@ def conv_transpose_size(
         raise ValueError(f"output_padding {output_padding} must be smaller than the stride, {stride}")
     low, high = pair(padding)
     return (size - 1) * stride - low - high + dilation * (kernel - 1) + 1 + output_padding
+
+
+def taps(large: int, small: int, kernel: int, stride: int, padding: int | tuple[int, int], dilation: int) -> np.ndarray:
+    """Which pixels of the large side meet which of the small side through which tap: bool [small, kernel, large].
+
+    The large side is a convolution's input, or a transposed convolution's output.
+    """
+    low, _ = pair(padding)
+    place = stride * np.arange(small)[:, None] + dilation * np.arange(kernel) - low  # [small, kernel]
+    return place[..., None] == np.arange(large)
 
 
 def receptive_field(layers: list[tuple[int, int]]) -> int:

@@ -8,10 +8,15 @@ T(x, w, y) = <y, conv(x, w)>, and the three functions here are T's gradients:
 so the derivative of each of them is made of the other two, to any order (a gradient penalty needs the
 second). ``input_gradient`` is at the same time the forward pass of a transposed convolution.
 
-XLA's own derivatives of strided convolutions are many times slower than need be on CPU: there the input
-gradient is one matrix product followed by an overlap-add of the k x k patches.
+On accelerators all three are XLA's. On CPU XLA's are up to ten times slower than need be for many shapes, so there
+each is computed, chosen by shape, in one of three ways that experiments/speed/README.md measures:
+
+    XLA's convolution                                    many channels
+    patches of the image (im2col), one matrix product    small images or few channels to read
+    one matrix product, patches added up (col2im)        strided input gradients, few channels to write
 """
 
+import math
 from functools import partial
 from typing import NamedTuple
 
@@ -19,7 +24,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_zoo.arithmetic import pair
+from gan_zoo.arithmetic import conv_size, pair
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
@@ -33,18 +38,35 @@ class Geometry(NamedTuple):
     dilation: int = 1
 
 
+FEW = 8  # channels
+SMALL = 2**24  # bytes of patches
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def conv(x: jax.Array, w: jax.Array, geometry: Geometry) -> jax.Array:
     """Convolution of x [B, H, W, I] with w [k, k, I, O]: [B, h, w, O]."""
+    kernel, stride, (low, high), dilation = *geometry[:2], pair(geometry.padding), geometry.dilation
+    inputs, outputs = w.shape[2:]
+    size = tuple(conv_size(s, kernel, stride, (low, high), dilation) for s in x.shape[1:3])
+    if not _by_products(geometry):
+        return _conv(x, w, geometry)
+    if stride == 1 and outputs <= FEW < inputs:
+        flipped = w[::-1, ::-1].swapaxes(2, 3)
+        return _overlap_add(_spread(x, flipped), Geometry(kernel, 1, (kernel - 1 - low, kernel - 1 - high)), size)
+    small = x.shape[0] * math.prod(size) * kernel**2 * inputs * x.dtype.itemsize <= SMALL
+    if kernel == 1 or inputs <= FEW or (stride > 1 and small):
+        return _patches(x, geometry, size) @ w.reshape(-1, outputs)
     return _conv(x, w, geometry)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def input_gradient(y: jax.Array, w: jax.Array, geometry: Geometry, size: tuple[int, int]) -> jax.Array:
     """Transposed convolution of y [B, h, w, O] with w [k, k, I, O]: [B, *size, I]."""
-    if jax.default_backend() == "cpu" and geometry.stride > 1 and geometry.dilation == 1:
-        patches = jnp.einsum("bhwo,ijco->bhwijc", y, w)
-        return _overlap_add(patches, geometry, size)
+    (_, height, width, _), (kernel, stride), channels = y.shape, geometry[:2], w.shape[2]
+    if _by_products(geometry) and stride > 1 and kernel % stride == 0 and channels > FEW and height * width >= FEW**2:
+        return _conv_blocks(y, w, geometry, size)
+    if _by_products(geometry) and (stride > 1 or kernel == 1 or channels <= FEW):
+        return _overlap_add(_spread(y, w), geometry, size)
     x = jax.ShapeDtypeStruct((y.shape[0], *size, w.shape[2]), y.dtype)
     return jax.linear_transpose(lambda x: _conv(x, w, geometry), x)(y)[0]
 
@@ -52,10 +74,22 @@ def input_gradient(y: jax.Array, w: jax.Array, geometry: Geometry, size: tuple[i
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def weight_gradient(x: jax.Array, y: jax.Array, geometry: Geometry) -> jax.Array:
     """Correlation of x [B, H, W, I] with y [B, h, w, O]: [k, k, I, O]."""
-    if jax.default_backend() == "cpu" and geometry.stride > 1 and geometry.dilation == 1:
-        return _correlate_blocks(x, y, geometry)
-    w = jax.ShapeDtypeStruct((geometry.kernel, geometry.kernel, x.shape[-1], y.shape[-1]), x.dtype)
-    return jax.linear_transpose(lambda w: _conv(x, w, geometry), w)(y)[0]
+    kernel, stride, inputs, outputs = *geometry[:2], x.shape[-1], y.shape[-1]
+    if not _by_products(geometry):
+        w = jax.ShapeDtypeStruct((kernel, kernel, inputs, outputs), x.dtype)
+        return jax.linear_transpose(lambda w: _conv(x, w, geometry), w)(y)[0]
+    if stride == 1 and outputs <= FEW < inputs:  # patches of y instead
+        around = tuple(kernel - 1 - padding for padding in pair(geometry.padding))
+        patches = _patches(y, Geometry(kernel, 1, around), x.shape[1:3])
+        w = (_rows(x).T @ _rows(patches)).reshape(inputs, kernel, kernel, outputs)
+        return w[:, ::-1, ::-1].transpose(1, 2, 0, 3)
+    if inputs * stride**2 < 4 * FEW:
+        return (_rows(_patches(x, geometry, y.shape[1:3])).T @ _rows(y)).reshape(kernel, kernel, inputs, outputs)
+    return _correlate_blocks(x, y, geometry)
+
+
+def _by_products(geometry: Geometry) -> bool:
+    return jax.default_backend() == "cpu" and geometry.dilation == 1
 
 
 def _conv(x: jax.Array, w: jax.Array, geometry: Geometry) -> jax.Array:
@@ -67,6 +101,31 @@ def _conv(x: jax.Array, w: jax.Array, geometry: Geometry) -> jax.Array:
         rhs_dilation=(geometry.dilation,) * 2,
         dimension_numbers=DIMENSIONS,
     )
+
+
+def _rows(x: jax.Array) -> jax.Array:
+    """[..., C] -> [N, C]."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def _cut(x: jax.Array, low: int, sizes: list[int]) -> jax.Array:
+    """x [B, H, W, C] with ``low`` zeros before each axis (fewer than none: cut off) and ``sizes`` pixels in all."""
+    around = [(low, wanted - have - low, 0) for wanted, have in zip(sizes, x.shape[1:3], strict=True)]
+    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *around, (0, 0, 0)])
+
+
+def _patches(x: jax.Array, geometry: Geometry, size: tuple[int, int]) -> jax.Array:
+    """What each output pixel of a convolution sees: x [B, H, W, I] -> [B, *size, k k I]."""
+    kernel, stride, (low, _) = *geometry[:2], pair(geometry.padding)
+    height, width = ((count - 1) * stride + 1 for count in size)
+    x = _cut(x, low, [height + kernel - 1, width + kernel - 1])
+    taps = [(i, j) for i in range(kernel) for j in range(kernel)]
+    return jnp.concatenate([x[:, i : i + height : stride, j : j + width : stride] for i, j in taps], axis=-1)
+
+
+def _spread(y: jax.Array, w: jax.Array) -> jax.Array:
+    """What each pixel of y [B, h, w, O] gives through w [k, k, I, O]: patches [B, h, w, k, k, I]."""
+    return jnp.einsum("bhwo,ijco->bhwijc", y, w)
 
 
 def _overlap_add(patches: jax.Array, geometry: Geometry, size: tuple[int, int]) -> jax.Array:
@@ -86,12 +145,23 @@ def _overlap_add(patches: jax.Array, geometry: Geometry, size: tuple[int, int]) 
         for j in range(blocks):
             around = [(0, 0), (i, blocks - 1 - i), (j, blocks - 1 - j), (0, 0), (0, 0), (0, 0)]
             total = total + jnp.pad(patches[:, :, :, i, :, j], around)  # [B, h + blocks - 1, w + .., s, s, I]
-    total = total.transpose(0, 1, 3, 2, 4, 5)
-    total = total.reshape(batch, (height + blocks - 1) * stride, (width + blocks - 1) * stride, channels)
-    # Rows and columns that no patch reaches (output padding) are zeros.
-    missing = [max(0, low + wanted - have) for wanted, have in zip(size, total.shape[1:3], strict=True)]
-    total = jnp.pad(total, [(0, 0), (0, missing[0]), (0, missing[1]), (0, 0)])
-    return total[:, low : low + size[0], low : low + size[1]]
+    return _interleave(total, low, size)
+
+
+def _conv_blocks(y: jax.Array, w: jax.Array, geometry: Geometry, size: tuple[int, int]) -> jax.Array:
+    """``input_gradient`` as one convolution of stride 1 that makes all pixels of a stride x stride block."""
+    (kernel, stride), (low, _), (inputs, outputs) = geometry[:2], pair(geometry.padding), w.shape[2:]
+    n = kernel // stride
+    blocks = w.reshape(n, stride, n, stride, inputs, outputs).transpose(0, 2, 5, 1, 3, 4)[::-1, ::-1]
+    total = _conv(y, blocks.reshape(n, n, outputs, stride**2 * inputs), Geometry(n, 1, n - 1))
+    return _interleave(total.reshape(*total.shape[:3], stride, stride, inputs), low, size)
+
+
+def _interleave(blocks: jax.Array, low: int, size: tuple[int, int]) -> jax.Array:
+    """Blocks of pixels [B, h, w, s, s, I] as an image [B, *size, I], of which ``low`` pixels are cut off first."""
+    batch, height, width, stride, _, channels = blocks.shape
+    image = blocks.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height * stride, width * stride, channels)
+    return _cut(image, -low, size)  # rows and columns that no patch reaches (output padding) are zeros
 
 
 def _correlate_blocks(x: jax.Array, y: jax.Array, geometry: Geometry) -> jax.Array:
@@ -99,15 +169,11 @@ def _correlate_blocks(x: jax.Array, y: jax.Array, geometry: Geometry) -> jax.Arr
     kernel, stride, (low, _) = geometry.kernel, geometry.stride, pair(geometry.padding)
     (batch, height, width, features), channels = y.shape, x.shape[-1]
     blocks = -(-kernel // stride)
-    sizes = [(count + blocks - 1) * stride for count in (height, width)]
-    around = [(low, wanted - have - low, 0) for wanted, have in zip(sizes, x.shape[1:3], strict=True)]
-    x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *around, (0, 0, 0)])  # cuts what no patch reaches
+    x = _cut(x, low, [(count + blocks - 1) * stride for count in (height, width)])
     x = x.reshape(batch, height + blocks - 1, stride, width + blocks - 1, stride, channels).transpose(0, 1, 3, 2, 4, 5)
     x = x.reshape(batch, height + blocks - 1, width + blocks - 1, stride * stride * channels)
-    y = y.reshape(-1, features)
-    parts = [
-        x[:, i : i + height, j : j + width].reshape(-1, x.shape[-1]).T @ y for i in range(blocks) for j in range(blocks)
-    ]
+    places = [(i, j) for i in range(blocks) for j in range(blocks)]
+    parts = [_rows(x[:, i : i + height, j : j + width]).T @ _rows(y) for i, j in places]
     w = jnp.stack(parts).reshape(blocks, blocks, stride, stride, channels, features).transpose(0, 2, 1, 3, 4, 5)
     return w.reshape(blocks * stride, blocks * stride, channels, features)[:kernel, :kernel]
 
@@ -127,7 +193,7 @@ def _weight_gradient_backward(geometry, saved, w_bar):
     return input_gradient(y, w_bar, geometry, x.shape[1:3]), conv(x, w_bar, geometry)
 
 
-conv.defvjp(lambda x, w, geometry: (_conv(x, w, geometry), (x, w)), _conv_backward)
+conv.defvjp(lambda x, w, geometry: (conv(x, w, geometry), (x, w)), _conv_backward)
 input_gradient.defvjp(
     lambda y, w, geometry, size: (input_gradient(y, w, geometry, size), (y, w)), _input_gradient_backward
 )

@@ -7,8 +7,9 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from gan_zoo.arithmetic import conv_transpose_size, halvings
+from gan_zoo.arithmetic import conv_transpose_size, halvings, pair, taps
 from gan_zoo.conv import Geometry, conv, input_gradient
 from gan_zoo.errors import UserError
 
@@ -38,7 +39,12 @@ def check_halvings(family: str, shape: tuple[int, ...]) -> None:
 
 
 class Conv(nn.Module):
-    """Convolution with PyTorch's padding, or a (low, high) pair: [B, H, W, I] -> [B, h, w, features]."""
+    """Convolution with PyTorch's padding, or a (low, high) pair: [B, H, W, I] -> [B, h, w, features].
+
+    ``maps`` [B, M] are M more input channels, behind x's, each constant over the image: a label's one-hot maps.
+    ``resample`` is "up" (the input is doubled first, nearest neighbour), "down" (the output is averaged over 2x2
+    pixels) or "none". Both are computed as one strided convolution with a kernel that is larger by one.
+    """
 
     features: int
     kernel: int
@@ -47,12 +53,22 @@ class Conv(nn.Module):
     use_bias: bool = True
     dilation: int = 1
     kernel_init: Initializer = nn.initializers.lecun_normal()
+    resample: str = "none"
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        w = self.param("kernel", self.kernel_init, (self.kernel, self.kernel, x.shape[-1], self.features))
-        x, w = nn.dtypes.promote_dtype(x, w)
-        x = conv(x, w, Geometry(self.kernel, self.stride, self.padding, self.dilation))
+    def __call__(self, x: jax.Array, maps: jax.Array | None = None) -> jax.Array:
+        channels = x.shape[-1] + (0 if maps is None else maps.shape[-1])
+        w = self.param("kernel", self.kernel_init, (self.kernel, self.kernel, channels, self.features))
+        x, w, maps = nn.dtypes.promote_dtype(x, w, maps)
+        (low, high), k = pair(self.padding), self.kernel
+        if self.resample == "none":
+            x = _convolve(x, maps, w, Geometry(k, self.stride, self.padding, self.dilation))
+        elif self.resample == "down":
+            x = _convolve(x, maps, _spread(w) / 4, Geometry(k + 1, 2, (low, high)))
+        else:
+            size = tuple(2 * s + low + high - k + 1 for s in x.shape[1:3])
+            w = _spread(w[::-1, ::-1]).swapaxes(2, 3)
+            x = _convolve_transposed(x, maps, w, Geometry(k + 1, 2, (k - 1 - low, k - 1 - high)), size)
         return _add_bias(self, x)
 
 
@@ -60,6 +76,7 @@ class ConvTranspose(nn.Module):
     """Transposed convolution with PyTorch's padding and output padding: [B, h, w, I] -> [B, H, W, features].
 
     The kernel is [k, k, features, I]: it is the gradient of a convolution from ``features`` to I channels.
+    ``maps`` as in ``Conv``.
     """
 
     features: int
@@ -72,13 +89,51 @@ class ConvTranspose(nn.Module):
     kernel_init: Initializer = nn.initializers.variance_scaling(1.0, "fan_in", "normal", in_axis=-1, out_axis=-2)
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        w = self.param("kernel", self.kernel_init, (self.kernel, self.kernel, self.features, x.shape[-1]))
-        x, w = nn.dtypes.promote_dtype(x, w)
+    def __call__(self, x: jax.Array, maps: jax.Array | None = None) -> jax.Array:
+        channels = x.shape[-1] + (0 if maps is None else maps.shape[-1])
+        w = self.param("kernel", self.kernel_init, (self.kernel, self.kernel, self.features, channels))
+        x, w, maps = nn.dtypes.promote_dtype(x, w, maps)
         geometry = (self.kernel, self.stride, self.padding)
         size = tuple(conv_transpose_size(s, *geometry, self.output_padding, self.dilation) for s in x.shape[1:3])
-        x = input_gradient(x, w, Geometry(*geometry, self.dilation), size)
-        return _add_bias(self, x)
+        return _add_bias(self, _convolve_transposed(x, maps, w, Geometry(*geometry, self.dilation), size))
+
+
+def _convolve(x: jax.Array, maps: jax.Array | None, w: jax.Array, geometry: Geometry) -> jax.Array:
+    """Convolution of x [B, H, W, I] and maps [B, M] with w [k, k, I + M, O]."""
+    channels = x.shape[-1]
+    y = conv(x, w[:, :, :channels], geometry)
+    if maps is None:
+        return y
+    reach = [taps(*sizes, *geometry).any(axis=2) for sizes in zip(x.shape[1:3], y.shape[1:3], strict=True)]
+    return y + _constant(maps, w[:, :, channels:], reach)
+
+
+def _convolve_transposed(
+    x: jax.Array, maps: jax.Array | None, w: jax.Array, geometry: Geometry, size: tuple[int, int]
+) -> jax.Array:
+    """Transposed convolution of x [B, h, w, I] and maps [B, M] with w [k, k, O, I + M], to [B, *size, O]."""
+    channels = x.shape[-1]
+    y = input_gradient(x, w[..., :channels], geometry, size)
+    if maps is None:
+        return y
+    reach = [taps(*sizes, *geometry).any(axis=0).T for sizes in zip(size, x.shape[1:3], strict=True)]
+    return y + _constant(maps, w[..., channels:].swapaxes(2, 3), reach)
+
+
+def _constant(maps: jax.Array, w: jax.Array, reach: list[np.ndarray]) -> jax.Array:
+    """What maps [B, M] give through w [k, k, M, O]: the sum of the taps that each pixel has, reach [H, k] and [W, k].
+
+    Far cheaper than convolving images that hold the same number everywhere.
+    """
+    kernels = jnp.einsum("bm,ijmo->bijo", maps, w)
+    rows, columns = (jnp.asarray(taps, w.dtype) for taps in reach)
+    return jnp.einsum("hi,biwo->bhwo", rows, jnp.einsum("wj,bijo->biwo", columns, kernels))
+
+
+def _spread(w: jax.Array) -> jax.Array:
+    """w [k, k, I, O] convolved with 2x2 ones: [k + 1, k + 1, I, O]."""
+    around = [(0, 1), (1, 0)]
+    return sum(jnp.pad(w, [rows, columns, (0, 0), (0, 0)]) for rows in around for columns in around)
 
 
 def _add_bias(layer: nn.Module, x: jax.Array) -> jax.Array:
@@ -133,9 +188,9 @@ def spectral(layer: nn.Module, on: bool, train: bool) -> Callable[..., jax.Array
     if not on:
         return layer
 
-    def normalized(x):
+    def normalized(x, *more):
         dtype = x.dtype if jnp.issubdtype(x.dtype, jnp.floating) else None  # not that of the float32 vectors
-        return nn.SpectralNorm(layer, dtype=dtype, collection_name="spectral")(x, update_stats=train)
+        return nn.SpectralNorm(layer, dtype=dtype, collection_name="spectral")(x, *more, update_stats=train)
 
     return normalized
 
@@ -164,6 +219,11 @@ def with_label(x: jax.Array, label: jax.Array | None, classes: int) -> jax.Array
         return x
     one_hot = jax.nn.one_hot(label, classes, dtype=x.dtype).reshape(-1, *(1,) * (x.ndim - 2), classes)
     return jnp.concatenate([x, jnp.broadcast_to(one_hot, (*x.shape[:-1], classes))], axis=-1)
+
+
+def one_hot(label: jax.Array | None, classes: int, dtype: Any) -> jax.Array | None:
+    """The label [B] as the ``maps`` [B, classes] of a convolution; None without one."""
+    return None if label is None else jax.nn.one_hot(label, classes, dtype=dtype)
 
 
 def upsample(x: jax.Array) -> jax.Array:

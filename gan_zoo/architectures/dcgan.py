@@ -20,6 +20,7 @@ from gan_zoo.layers import (
     Conv,
     ConvTranspose,
     check_halvings,
+    one_hot,
     spectral,
     upscale_padding,
     with_label,
@@ -59,10 +60,10 @@ class Generator(nn.Module):
         x = nn.Dense(base[0] * base[1] * base[2], **options)(with_label(z, appended, self.classes))
         x = activate(x).reshape(-1, *base) if self.flat_norm else activate(x.reshape(-1, *base))
         padding = upscale_padding(self.kernel)
-        for stage in reversed(range(stages)):
-            x = with_label(x, appended, self.classes)  # [B, H / 2^(stage + 1), W / 2^(stage + 1), C]
+        maps = one_hot(appended, self.classes, z.dtype)
+        for stage in reversed(range(stages)):  # x [B, H / 2^(stage + 1), W / 2^(stage + 1), C]
             features = self.width << (stage - 1) if stage else channels
-            x = ConvTranspose(features, self.kernel, 2, **options, **padding)(x)
+            x = ConvTranspose(features, self.kernel, 2, **options, **padding)(x, maps)
             x = activate(x) if stage else x
         return jnp.tanh(x) if self.output == "tanh" else x
 
@@ -83,9 +84,10 @@ class Discriminator(nn.Module):
         choose("norm", self.norm, ("batch", "layer", "none"))
         options = {"use_bias": self.norm == "none", "kernel_init": WEIGHTS}
         appended = None if self.conditioning == "projection" else label
+        maps = one_hot(appended, self.classes, x.dtype)
         for stage in range(halvings(*x.shape[1:3])):
             conv = Conv(self.width << stage, self.kernel, 2, (self.kernel - 1) // 2, **options)
-            x = spectral(conv, self.spectral_norm, train)(with_label(x, appended, self.classes))
+            x = spectral(conv, self.spectral_norm, train)(x, maps)
             # The first layer has none: it must see the images' own mean and scale.
             if stage and self.norm == "batch":
                 x = BatchNorm(scale_init=SCALES)(x, train)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from gan_zoo.arithmetic import halvings
 from gan_zoo.errors import choose
-from gan_zoo.layers import BatchNorm, Conv, average_pool, check_halvings, spectral, upsample, with_label
+from gan_zoo.layers import BatchNorm, Conv, average_pool, check_halvings, one_hot, spectral, upsample, with_label
 
 # Uniform: gain sqrt(2) before a ReLU, 1 for shortcuts and borders; both by the mean of fan-in and fan-out.
 BEFORE_RELU = nn.initializers.variance_scaling(2.0, "fan_avg", "uniform")
@@ -41,9 +41,9 @@ class Generator(nn.Module):
         base = (height >> stages, width >> stages, self.width)
         x = nn.Dense(base[0] * base[1] * base[2], kernel_init=BORDER)(z).reshape(-1, *base)
         for _ in range(stages):
-            shortcut = conv(1, kernel_init=BORDER)(upsample(x))
-            x = upsample(nn.relu(BatchNorm(classes)(x, train, label)))
-            x = conv(3, padding=1, kernel_init=BEFORE_RELU)(x)
+            shortcut = upsample(conv(1, kernel_init=BORDER)(x))  # as if x were doubled first
+            x = nn.relu(BatchNorm(classes)(x, train, label))
+            x = conv(3, padding=1, kernel_init=BEFORE_RELU, resample="up")(x)
             x = nn.relu(BatchNorm(classes)(x, train, label))
             x = conv(3, padding=1, kernel_init=BEFORE_RELU)(x) + shortcut
         x = nn.relu(BatchNorm()(x, train))
@@ -62,19 +62,19 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, label: jax.Array | None = None, *, train: bool) -> jax.Array:
-        def conv(kernel, init=BEFORE_RELU):
-            layer = Conv(self.width, kernel, padding=kernel // 2, kernel_init=init)
+        def conv(kernel, init=BEFORE_RELU, resample="none"):
+            layer = Conv(self.width, kernel, padding=kernel // 2, kernel_init=init, resample=resample)
             return spectral(layer, self.spectral_norm, train)
 
-        x = with_label(x, label if self.conditioning == "concatenation" else None, self.classes)
+        maps = one_hot(label if self.conditioning == "concatenation" else None, self.classes, x.dtype)
         choose("pool", self.pool, ("mean", "sum"))
         # The first block sees the image itself: no activation before it, and the shortcut pools first.
-        shortcut = conv(1, BORDER)(average_pool(x))
-        x = average_pool(conv(3)(nn.relu(conv(3)(x)))) + shortcut
-        for down in [True] * downs(*x.shape[1:3]) + [False] * 2:
-            shortcut = average_pool(conv(1, BORDER)(x)) if down else x
-            x = conv(3)(nn.relu(conv(3)(nn.relu(x))))
-            x = (average_pool(x) if down else x) + shortcut
+        shortcut = conv(1, BORDER)(average_pool(x), maps)
+        x = conv(3, resample="down")(nn.relu(conv(3)(x, maps))) + shortcut
+        for resample in ["down"] * downs(*x.shape[1:3]) + ["none"] * 2:
+            # In the papers the shortcut's average comes last: the same, as it is linear.
+            shortcut = conv(1, BORDER)(average_pool(x)) if resample == "down" else x
+            x = conv(3, resample=resample)(nn.relu(conv(3)(nn.relu(x)))) + shortcut
         x = nn.relu(x).mean(axis=(1, 2)) if self.pool == "mean" else nn.relu(x).sum(axis=(1, 2))
         head = nn.Dense(1, use_bias=self.output_bias, kernel_init=BORDER, name="output")
         logits = spectral(head, self.spectral_norm, train)(x)[:, 0]
