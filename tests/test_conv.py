@@ -297,3 +297,22 @@ def test_bfloat16_stays_bfloat16():
     x, w, y = (jnp.asarray(a, jnp.bfloat16) for a in arrays(geometry, (3, 2)))
     for result in jax.tree.leaves(jax.eval_shape(value_and_vjp(partial(conv, geometry=geometry)), x, w, y)):
         assert result.dtype == jnp.bfloat16
+
+
+@pytest.mark.parametrize("channels", [(3, 12), (12, 3), (12, 12)], ids=str)
+@pytest.mark.parametrize("case", [(3, 1, 1), (1, 1, 0), (9, 1, 4), (4, 2, 1), (5, 2, 2), (4, 2, (1, 2))], ids=str)
+def test_few_and_many_channels_on_larger_images(case, channels):
+    """The shape chooses how each of the three is computed: all give XLA's numbers."""
+    geometry, rng = Geometry(*case), np.random.default_rng(0)
+    x = rng.standard_normal((2, 18, 20, channels[0]), np.float32)
+    w = rng.standard_normal((geometry.kernel, geometry.kernel, *channels), np.float32)
+    y, backward = jax.vjp(partial(reference_conv, geometry=geometry), x, w)
+    y_bar = rng.standard_normal(y.shape, np.float32)
+    expected = (y, *backward(y_bar))
+    found = (
+        quick_jit(partial(conv, geometry=geometry))(x, w),
+        quick_jit(partial(input_gradient, geometry=geometry, size=x.shape[1:3]))(y_bar, w),
+        quick_jit(partial(weight_gradient, geometry=geometry))(x, y_bar),
+    )
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(b).max())

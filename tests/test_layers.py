@@ -37,6 +37,44 @@ def shapes(variables):
 # Convolutions
 
 
+LAYERS = [
+    Conv(5, 4, 2, 1),
+    Conv(5, 3, 1, 2, dilation=2),
+    Conv(5, 4, 2, (1, 2)),
+    Conv(5, 3, 1, 1, resample="down"),
+    Conv(5, 3, 1, 1, resample="up"),
+    ConvTranspose(5, 4, 2, 1),
+    ConvTranspose(5, 5, 2, 2, output_padding=1),
+    ConvTranspose(5, 3, 1, 2, dilation=2),
+]
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda x: f"{type(x).__name__}-{x.kernel}-{getattr(x, 'resample', '')}")
+def test_constant_maps_are_channels_that_hold_the_label_everywhere(layer):
+    """Values and gradients are those of the concatenated images."""
+    x, label = normal(3, 8, 6, 2), np.array([1, 0, 3])
+    variables = layer.init(KEY, x, jax.nn.one_hot(label, 4))
+    assert variables["params"]["kernel"].size == layer.kernel**2 * (2 + 4) * 5
+
+    def squares(variables, *inputs):
+        return (layer.apply(variables, *inputs) ** 2).sum()
+
+    expected = quick_jit(jax.value_and_grad(squares))(variables, with_label(x, label, 4))
+    found = quick_jit(jax.value_and_grad(squares))(variables, x, jax.nn.one_hot(label, 4))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3), found, expected)
+
+
+@pytest.mark.parametrize("kernel, padding", [(3, 1), (5, 2), (3, 0), (1, 0), (3, (0, 2))])
+def test_resampling_convolutions(kernel, padding):
+    """One strided convolution instead of two layers: doubling before it, or the mean after it."""
+    x = normal(2, 8, 6, 3)
+    plain, up, down = (Conv(4, kernel, 1, padding, resample=kind) for kind in ("none", "up", "down"))
+    variables = plain.init(KEY, x)
+    expected = plain.apply(variables, upsample(x)), average_pool(plain.apply(variables, x))
+    np.testing.assert_allclose(up.apply(variables, x), expected[0], atol=1e-5)
+    np.testing.assert_allclose(down.apply(variables, x), expected[1], atol=1e-5)
+
+
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_conv_parameters(use_bias):
     layer = Conv(5, 4, 2, 1, use_bias=use_bias)
