@@ -101,7 +101,10 @@ done
 # Without $PYTHON an environment keeps the Python that it was made with.
 wanted=""
 [[ -n ${PYTHON:-} || ! -e $stamps/base.stamp ]] || wanted=$(version "$venv/bin/python" || true)
-[[ -n $wanted ]] || { python=$(find_python) && wanted=$(version "$python"); }
+if [[ -z $wanted ]]; then
+  python=$(find_python) || exit 2
+  wanted=$(version "$python")
+fi
 want="$wanted $(cat "$root/setup.cfg" "$root/pyproject.toml" | cksum) $root"
 [[ -x $venv/bin/python && -z $(missing) ]] || setup
 

@@ -2,7 +2,7 @@
 
     ./launch.sh configs/infogan.py:digits --config.seed=S
 
-Seeds 0, 1, 2: code accuracy 0.873, 0.859, 0.859; L_I 2.30 nats of 2.30; 26 to 51 s of training on two shared cores
+Seeds 0, 1, 2: code accuracy 0.846, 0.965, 0.798; L_I 2.30 nats of 2.30; 26 to 31 s of training on two cores
 (jax 0.10.2).
 """
 
