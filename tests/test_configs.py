@@ -99,7 +99,9 @@ def test_sngan_by_hand():
     assert PAPERS["sngan.py:paper"] == {"generator": generator, "discriminator": first + 3 * flat + down + 128}
 
 
-@pytest.mark.parametrize("name", ["configs/dcgan.py:digits", "configs/wgan_gp.py:25gaussians"])
+@pytest.mark.parametrize(
+    "name", ["configs/dcgan.py:digits", "configs/wgan_gp.py:digits", "configs/wgan_gp.py:25gaussians"]
+)
 def test_compiled_program(name):
     """Eight devices: the state is donated, nothing goes to the host, and only sums cross devices."""
     config, _ = shrunk(name)
