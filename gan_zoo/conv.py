@@ -12,11 +12,10 @@ On accelerators all three are XLA's. On CPU XLA's are up to ten times slower tha
 each is computed, chosen by shape, in one of three ways that experiments/speed/README.md measures:
 
     XLA's convolution                                    many channels
-    patches of the image (im2col), one matrix product    small images or few channels to read
+    patches of the image (im2col), matrix products       weight gradients, few channels to read
     one matrix product, patches added up (col2im)        strided input gradients, few channels to write
 """
 
-import math
 from functools import partial
 from typing import NamedTuple
 
@@ -39,7 +38,6 @@ class Geometry(NamedTuple):
 
 
 FEW = 8  # channels
-SMALL = 2**24  # bytes of patches
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -53,8 +51,7 @@ def conv(x: jax.Array, w: jax.Array, geometry: Geometry) -> jax.Array:
     if stride == 1 and outputs <= FEW < inputs:
         flipped = w[::-1, ::-1].swapaxes(2, 3)
         return _overlap_add(_spread(x, flipped), Geometry(kernel, 1, (kernel - 1 - low, kernel - 1 - high)), size)
-    small = x.shape[0] * math.prod(size) * kernel**2 * inputs * x.dtype.itemsize <= SMALL
-    if kernel == 1 or inputs <= FEW or (stride > 1 and small):
+    if kernel == 1 or (stride == 1 and inputs <= FEW):
         return _patches(x, geometry, size) @ w.reshape(-1, outputs)
     return _conv(x, w, geometry)
 
@@ -83,7 +80,7 @@ def weight_gradient(x: jax.Array, y: jax.Array, geometry: Geometry) -> jax.Array
         patches = _patches(y, Geometry(kernel, 1, around), x.shape[1:3])
         w = (_rows(x).T @ _rows(patches)).reshape(inputs, kernel, kernel, outputs)
         return w[:, ::-1, ::-1].transpose(1, 2, 0, 3)
-    if inputs * stride**2 < 4 * FEW:
+    if stride == 1 and inputs <= FEW:
         return (_rows(_patches(x, geometry, y.shape[1:3])).T @ _rows(y)).reshape(kernel, kernel, inputs, outputs)
     return _correlate_blocks(x, y, geometry)
 
