@@ -64,10 +64,10 @@ class Conv(nn.Module):
         if self.resample == "none":
             x = _convolve(x, maps, w, Geometry(k, self.stride, self.padding, self.dilation))
         elif self.resample == "down":
-            x = _convolve(x, maps, _spread(w) / 4, Geometry(k + 1, 2, (low, high)))
+            x = _convolve(x, maps, _widened(w) / 4, Geometry(k + 1, 2, (low, high)))
         else:
             size = tuple(2 * s + low + high - k + 1 for s in x.shape[1:3])
-            w = _spread(w[::-1, ::-1]).swapaxes(2, 3)
+            w = _widened(w[::-1, ::-1]).swapaxes(2, 3)
             x = _convolve_transposed(x, maps, w, Geometry(k + 1, 2, (k - 1 - low, k - 1 - high)), size)
         return _add_bias(self, x)
 
@@ -130,7 +130,7 @@ def _constant(maps: jax.Array, w: jax.Array, reach: list[np.ndarray]) -> jax.Arr
     return jnp.einsum("hi,biwo->bhwo", rows, jnp.einsum("wj,bijo->biwo", columns, kernels))
 
 
-def _spread(w: jax.Array) -> jax.Array:
+def _widened(w: jax.Array) -> jax.Array:
     """w [k, k, I, O] convolved with 2x2 ones: [k + 1, k + 1, I, O]."""
     around = [(0, 1), (1, 0)]
     return sum(jnp.pad(w, [rows, columns, (0, 0), (0, 0)]) for rows in around for columns in around)
@@ -215,10 +215,11 @@ def minibatch_stddev(x: jax.Array, group: int = 4) -> jax.Array:
 
 def with_label(x: jax.Array, label: jax.Array | None, classes: int) -> jax.Array:
     """x [B, ..., C] with the one-hot label [B] appended to each position: [B, ..., C + classes]."""
-    if label is None:
+    maps = one_hot(label, classes, x.dtype)
+    if maps is None:
         return x
-    one_hot = jax.nn.one_hot(label, classes, dtype=x.dtype).reshape(-1, *(1,) * (x.ndim - 2), classes)
-    return jnp.concatenate([x, jnp.broadcast_to(one_hot, (*x.shape[:-1], classes))], axis=-1)
+    maps = maps.reshape(-1, *(1,) * (x.ndim - 2), classes)
+    return jnp.concatenate([x, jnp.broadcast_to(maps, (*x.shape[:-1], classes))], axis=-1)
 
 
 def one_hot(label: jax.Array | None, classes: int, dtype: Any) -> jax.Array | None:

@@ -26,7 +26,7 @@ class Side:
         here = Path(__file__).parent
         threads = {"OMP_NUM_THREADS": str(CORES), "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", here / "worker.py", side, name, str(CORES)],
+            [sys.executable, "-W", "ignore", here / "worker.py", side, name],
             env={**os.environ, **threads},
             cwd=here.parent.parent,
             stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""One side of the comparison, in a process of its own: worker.py SIDE NAME CORES.
+"""One side of the comparison, in a process of its own: worker.py SIDE NAME; OMP_NUM_THREADS says how many threads.
 
 Says when it is warm, then plays rounds when asked: a line "ROUNDS" on standard input gives a line of JSON.
 """
@@ -15,11 +15,10 @@ from workloads import WORKLOADS
 
 from gan_zoo import config as configs
 from gan_zoo import data
+from gan_zoo.log import IN_FLIGHT
 
-IN_FLIGHT = 8
 
-
-def zoo(config, cores: int):
+def zoo(config):
     """(rounds -> (discriminator's and generator's loss, seconds), facts)."""
     import jax
     import jax.numpy as jnp
@@ -59,7 +58,7 @@ def zoo(config, cores: int):
     return play, facts
 
 
-def pytorch(config, cores: int):
+def pytorch(config):
     """The same in PyTorch, in the faster of its two memory formats."""
     import torch
     import torch_gan
@@ -67,7 +66,7 @@ def pytorch(config, cores: int):
     from gan_zoo.architectures.resnet import downs
     from gan_zoo.arithmetic import halvings
 
-    torch.set_num_threads(cores)
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     spec, _ = configs.build(config)
     stages, down_blocks = halvings(*spec.shape[:2]), downs(spec.shape[0] // 2, spec.shape[1] // 2)
     classes = spec.classes if config.conditioning != "none" else 0
@@ -105,11 +104,11 @@ def pytorch(config, cores: int):
 
 
 def main() -> None:
-    side, name, cores = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    side, name = sys.argv[1:]
     config = configs.load(WORKLOADS[name].config, [f"config.{item}" for item in WORKLOADS[name].overrides])
-    play, facts = {"gan_zoo": zoo, "pytorch": pytorch}[side](config, cores)
+    play, facts = {"gan_zoo": zoo, "pytorch": pytorch}[side](config)
     play(2)
-    print(json.dumps({**facts, "pid": os.getpid()}), flush=True)
+    print(json.dumps(facts), flush=True)
     for line in sys.stdin:
         losses, seconds = play(int(line))
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
