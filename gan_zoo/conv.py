@@ -9,11 +9,12 @@ so the derivative of each of them is made of the other two, to any order (a grad
 second). ``input_gradient`` is at the same time the forward pass of a transposed convolution.
 
 On accelerators all three are XLA's. On CPU XLA's are up to ten times slower than need be for many shapes, so there
-each is computed, chosen by shape, in one of three ways that experiments/speed/README.md measures:
+each is computed, chosen by shape, in one of four ways that experiments/speed/README.md measures:
 
-    XLA's convolution                                    many channels
+    Winograd's minimal filtering (winograd.py)           many channels, images that are not tiny
     patches of the image (im2col), matrix products       weight gradients, few channels to read
     one matrix product, patches added up (col2im)        strided input gradients, few channels to write
+    XLA's convolution                                    the rest
 """
 
 from functools import partial
@@ -24,6 +25,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from gan_zoo.arithmetic import conv_size, pair
+from gan_zoo.winograd import MAPS, Form, cut
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
@@ -48,6 +50,8 @@ def conv(x: jax.Array, w: jax.Array, geometry: Geometry) -> jax.Array:
     size = tuple(conv_size(s, kernel, stride, (low, high), dilation) for s in x.shape[1:3])
     if not _by_products(geometry):
         return _conv(x, w, geometry)
+    if _by_winograd(geometry, size, inputs, outputs):
+        return Form(kernel, stride, low, x.shape[1:3], size).conv(x, w)
     if stride == 1 and outputs <= FEW < inputs:
         flipped = w[::-1, ::-1].swapaxes(2, 3)
         return _overlap_add(_spread(x, flipped), Geometry(kernel, 1, (kernel - 1 - low, kernel - 1 - high)), size)
@@ -59,9 +63,9 @@ def conv(x: jax.Array, w: jax.Array, geometry: Geometry) -> jax.Array:
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def input_gradient(y: jax.Array, w: jax.Array, geometry: Geometry, size: tuple[int, int]) -> jax.Array:
     """Transposed convolution of y [B, h, w, O] with w [k, k, I, O]: [B, *size, I]."""
-    (_, height, width, _), (kernel, stride), channels = y.shape, geometry[:2], w.shape[2]
-    if _by_products(geometry) and stride > 1 and kernel % stride == 0 and channels > FEW and height * width >= FEW**2:
-        return _conv_blocks(y, w, geometry, size)
+    kernel, stride, (low, _), channels = *geometry[:2], pair(geometry.padding), w.shape[2]
+    if _by_products(geometry) and _by_winograd(geometry, y.shape[1:3], *w.shape[2:]):
+        return Form(kernel, stride, low, size, y.shape[1:3]).input_gradient(y, w)
     if _by_products(geometry) and (stride > 1 or kernel == 1 or channels <= FEW):
         return _overlap_add(_spread(y, w), geometry, size)
     x = jax.ShapeDtypeStruct((y.shape[0], *size, w.shape[2]), y.dtype)
@@ -75,6 +79,8 @@ def weight_gradient(x: jax.Array, y: jax.Array, geometry: Geometry) -> jax.Array
     if not _by_products(geometry):
         w = jax.ShapeDtypeStruct((kernel, kernel, inputs, outputs), x.dtype)
         return jax.linear_transpose(lambda w: _conv(x, w, geometry), w)(y)[0]
+    if _by_winograd(geometry, y.shape[1:3], inputs, outputs):
+        return Form(kernel, stride, pair(geometry.padding)[0], x.shape[1:3], y.shape[1:3]).weight_gradient(x, y)
     if stride == 1 and outputs <= FEW < inputs:  # patches of y instead
         around = tuple(kernel - 1 - padding for padding in pair(geometry.padding))
         patches = _patches(y, Geometry(kernel, 1, around), x.shape[1:3])
@@ -87,6 +93,11 @@ def weight_gradient(x: jax.Array, y: jax.Array, geometry: Geometry) -> jax.Array
 
 def _by_products(geometry: Geometry) -> bool:
     return jax.default_backend() == "cpu" and geometry.dilation == 1
+
+
+def _by_winograd(geometry: Geometry, small: tuple[int, int], inputs: int, outputs: int) -> bool:
+    taps = -(-geometry.kernel // geometry.stride)
+    return taps in MAPS and min(inputs, outputs) > FEW
 
 
 def _conv(x: jax.Array, w: jax.Array, geometry: Geometry) -> jax.Array:
@@ -105,17 +116,11 @@ def _rows(x: jax.Array) -> jax.Array:
     return x.reshape(-1, x.shape[-1])
 
 
-def _cut(x: jax.Array, low: int, sizes: list[int]) -> jax.Array:
-    """x [B, H, W, C] with ``low`` zeros before each axis (fewer than none: cut off) and ``sizes`` pixels in all."""
-    around = [(low, wanted - have - low, 0) for wanted, have in zip(sizes, x.shape[1:3], strict=True)]
-    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *around, (0, 0, 0)])
-
-
 def _patches(x: jax.Array, geometry: Geometry, size: tuple[int, int]) -> jax.Array:
     """What each output pixel of a convolution sees: x [B, H, W, I] -> [B, *size, k k I]."""
     kernel, stride, (low, _) = *geometry[:2], pair(geometry.padding)
     height, width = ((count - 1) * stride + 1 for count in size)
-    x = _cut(x, low, [height + kernel - 1, width + kernel - 1])
+    x = cut(x, low, [height + kernel - 1, width + kernel - 1])
     taps = [(i, j) for i in range(kernel) for j in range(kernel)]
     return jnp.concatenate([x[:, i : i + height : stride, j : j + width : stride] for i, j in taps], axis=-1)
 
@@ -145,20 +150,11 @@ def _overlap_add(patches: jax.Array, geometry: Geometry, size: tuple[int, int]) 
     return _interleave(total, low, size)
 
 
-def _conv_blocks(y: jax.Array, w: jax.Array, geometry: Geometry, size: tuple[int, int]) -> jax.Array:
-    """``input_gradient`` as one convolution of stride 1 that makes all pixels of a stride x stride block."""
-    (kernel, stride), (low, _), (inputs, outputs) = geometry[:2], pair(geometry.padding), w.shape[2:]
-    n = kernel // stride
-    blocks = w.reshape(n, stride, n, stride, inputs, outputs).transpose(0, 2, 5, 1, 3, 4)[::-1, ::-1]
-    total = _conv(y, blocks.reshape(n, n, outputs, stride**2 * inputs), Geometry(n, 1, n - 1))
-    return _interleave(total.reshape(*total.shape[:3], stride, stride, inputs), low, size)
-
-
 def _interleave(blocks: jax.Array, low: int, size: tuple[int, int]) -> jax.Array:
     """Blocks of pixels [B, h, w, s, s, I] as an image [B, *size, I], of which ``low`` pixels are cut off first."""
     batch, height, width, stride, _, channels = blocks.shape
     image = blocks.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height * stride, width * stride, channels)
-    return _cut(image, -low, size)  # rows and columns that no patch reaches (output padding) are zeros
+    return cut(image, -low, size)  # rows and columns that no patch reaches (output padding) are zeros
 
 
 def _correlate_blocks(x: jax.Array, y: jax.Array, geometry: Geometry) -> jax.Array:
@@ -166,7 +162,7 @@ def _correlate_blocks(x: jax.Array, y: jax.Array, geometry: Geometry) -> jax.Arr
     kernel, stride, (low, _) = geometry.kernel, geometry.stride, pair(geometry.padding)
     (batch, height, width, features), channels = y.shape, x.shape[-1]
     blocks = -(-kernel // stride)
-    x = _cut(x, low, [(count + blocks - 1) * stride for count in (height, width)])
+    x = cut(x, low, [(count + blocks - 1) * stride for count in (height, width)])
     x = x.reshape(batch, height + blocks - 1, stride, width + blocks - 1, stride, channels).transpose(0, 1, 3, 2, 4, 5)
     x = x.reshape(batch, height + blocks - 1, width + blocks - 1, stride * stride * channels)
     places = [(i, j) for i in range(blocks) for j in range(blocks)]

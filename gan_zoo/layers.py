@@ -125,9 +125,11 @@ def _constant(maps: jax.Array, w: jax.Array, reach: list[np.ndarray]) -> jax.Arr
 
     Far cheaper than convolving images that hold the same number everywhere.
     """
-    kernels = jnp.einsum("bm,ijmo->bijo", maps, w)
-    rows, columns = (jnp.asarray(taps, w.dtype) for taps in reach)
-    return jnp.einsum("hi,biwo->bhwo", rows, jnp.einsum("wj,bijo->biwo", columns, kernels))
+    (height, kernel), (width, _) = (taps.shape for taps in reach)
+    both = jnp.asarray(np.einsum("hi,wj->hwij", *reach).reshape(height * width, kernel**2), w.dtype)
+    # Each map's image first: there are fewer maps than samples.
+    images = jnp.einsum("pt,tmo->mpo", both, w.reshape(kernel**2, *w.shape[2:]))
+    return jnp.einsum("bm,mpo->bpo", maps, images).reshape(len(maps), height, width, -1)
 
 
 def _widened(w: jax.Array) -> jax.Array:

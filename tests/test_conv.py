@@ -99,26 +99,27 @@ def compare(ours, theirs, inputs):
     for key in theirs:
         for what, a, b in zip(("value", "first gradient", "second gradient"), mine[key], wanted[key], strict=True):
             assert a.shape == b.shape
-            np.testing.assert_allclose(a, b, rtol=1e-5, atol=2e-5, err_msg=f"{key}: {what}")
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * max(1, np.abs(b).max()), err_msg=f"{key}: {what}")
 
 
-def arrays(geometry, size, output_padding=0):
+def arrays(geometry, size, output_padding=0, inputs=INPUTS, outputs=OUTPUTS):
     """x [B, H, W, I] of a transposed convolution of y [B, *size, O], and the kernel w [k, k, I, O]."""
     rng = np.random.default_rng(0)
     kernel, stride, padding, dilation = geometry
     larger = tuple(conv_transpose_size(s, kernel, stride, padding, output_padding, dilation) for s in size)
-    x = rng.standard_normal((BATCH, *larger, INPUTS), np.float32)
-    w = rng.standard_normal((kernel, kernel, INPUTS, OUTPUTS), np.float32)
-    y = rng.standard_normal((BATCH, *size, OUTPUTS), np.float32)
+    x = rng.standard_normal((BATCH, *larger, inputs), np.float32)
+    w = rng.standard_normal((kernel, kernel, inputs, outputs), np.float32)
+    y = rng.standard_normal((BATCH, *size, outputs), np.float32)
     return x, w, y
 
 
+@pytest.mark.parametrize("channels", [(INPUTS, OUTPUTS), (9, 10)], ids=["few", "many"])
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_values_and_gradients_are_xlas(case):
-    """Of each of the three functions."""
+def test_values_and_gradients_are_xlas(case, channels):
+    """Of each of the three functions; many channels go another way."""
     kernel, stride, padding, output_padding, dilation = case
     geometry = Geometry(kernel, stride, padding, dilation)
-    x, w, y = arrays(geometry, (4, 3), output_padding)
+    x, w, y = arrays(geometry, (4, 3), output_padding, *channels)
     size = x.shape[1:3]
 
     def reference_weight_gradient(x, y):
@@ -147,12 +148,11 @@ def test_rows_that_the_stride_leaves_over():
     assert not np.any(gradient[:, 6:]) and not np.any(gradient[:, :, 6:]) and np.all(gradient[:, :6, :6])
 
 
-def test_second_derivatives():
+@pytest.mark.parametrize("geometry, channels", [(Geometry(4, 2, 1), (1, 2)), (Geometry(3, 1, 1), (9, 9))], ids=str)
+def test_second_derivatives(geometry, channels):
     """Of all three functions, against finite differences in float64: what a gradient penalty needs."""
-    geometry = Geometry(4, 2, 1)
     with jax.enable_x64(True):
-        x, w, y = (a.astype(np.float64) / 4 for a in arrays(geometry, (2, 1)))
-        x, w, y = x[:1, :, :, :1], w[:, :, :1, :], y[:1]
+        x, w, y = (a.astype(np.float64) / 4 for a in arrays(geometry, (2, 1), 0, *channels))
 
         @jax.jit
         def all_three(x, w, y):
@@ -163,24 +163,27 @@ def test_second_derivatives():
         check_grads(all_three, (x, w, y), order=2, modes=["rev"])
 
 
+@pytest.mark.parametrize("channels", [(INPUTS, OUTPUTS), (9, 10)], ids=["few", "many"])
 @pytest.mark.parametrize("geometry", [Geometry(5, 2, (1, 2)), Geometry(3, 1, 1), Geometry(3, 2, 1, 2)], ids=str)
-def test_gradient_of_a_gradient_is_xlas(geometry):
+def test_gradient_of_a_gradient_is_xlas(geometry, channels):
     """d/dw of |d/dx sum tanh(conv)|^2, the shape of WGAN-GP's penalty."""
-    x, w, _ = arrays(geometry, (3, 4))
+    x, w, _ = arrays(geometry, (3, 4), 0, *channels)
+    w /= np.sqrt(channels[0])  # or tanh is flat
 
     def penalty(convolve):
         return lambda w: jnp.sum(jax.grad(lambda x: jnp.tanh(convolve(x, w, geometry)).sum())(x) ** 2)
 
     mine, wanted = quick_jit(lambda w: (jax.grad(penalty(conv))(w), jax.grad(penalty(reference_conv))(w)))(w)
-    np.testing.assert_allclose(mine, wanted, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(mine, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case[1] > 1 and case[4] == 1], ids=str)
-def test_both_ways_to_an_input_gradient(case, monkeypatch):
-    """On CPU the patches are added up, elsewhere XLA transposes the convolution: the same numbers."""
+@pytest.mark.parametrize("channels", [(INPUTS, OUTPUTS), (9, 10)], ids=["few", "many"])
+@pytest.mark.parametrize("case", [case for case in CASES if case[1] == 2 and case[0] > 1 and case[4] == 1], ids=str)
+def test_both_ways_to_an_input_gradient(case, channels, monkeypatch):
+    """On CPU matrix products, elsewhere XLA's convolution: the same numbers."""
     kernel, stride, padding, output_padding, dilation = case
     geometry = Geometry(kernel, stride, padding, dilation)
-    x, w, y = arrays(geometry, (4, 3), output_padding)
+    x, w, y = arrays(geometry, (4, 3), output_padding, *channels)
     found = {}
     for backend in ("cpu", "gpu"):
         with monkeypatch.context() as patch:
@@ -189,7 +192,7 @@ def test_both_ways_to_an_input_gradient(case, monkeypatch):
         found[backend] = traced.lower().compile()(y, w)
         # That the two programs do differ: only XLA's own way contains a convolution.
         assert ("conv_general_dilated" in str(traced.jaxpr)) == (backend == "gpu")
-    np.testing.assert_allclose(found["cpu"], found["gpu"], rtol=1e-5, atol=2e-5)
+    np.testing.assert_allclose(found["cpu"], found["gpu"], rtol=0, atol=1e-5 * np.abs(found["gpu"]).max())
 
 
 # Computed once with torch 2.13.0 on CPU, in float64, from the same formulas (images and kernels transposed to
@@ -290,6 +293,48 @@ def test_transposed_conv_is_pytorchs(case, shape, output, x_gradient, w_gradient
     results = quick_jit(value_and_vjp(function))(x, w, integers(shape, 29, 17))
     assert results[0].shape == shape
     assert [checksum(result) for result in results] == [output, x_gradient, w_gradient]
+
+
+# The same for the second order: the checksums of the gradients towards the image, the kernel and the cotangent of
+# <image's gradient, vx> + <kernel's gradient, vw>.
+TORCH_SECOND = {
+    "conv": [
+        ((4, 2, 1, 0, 1), (-1, 3278, 8, -2, -1), (2, 5951, -45, 47, -11), (401, 15528, 12, -16, -53)),
+        ((5, 2, 2, 1, 1), (1, 57990, -23, 16, -14), (-87, -60569, 41, -70, -52), (-101, 15663, 165, 83, 139)),
+        ((3, 2, 1, 1, 1), (85, 22745, 19, 7, -20), (155, 4202, 16, -70, -214), (145, 28586, -74, -14, 55)),
+        ((4, 1, 0, 0, 1), (33, -20406, -14, 4, 4), (-144, -10149, -89, 11, -2), (-113, -27230, -115, 5, 60)),
+        ((3, 2, 1, 0, 2), (71, 3606, 0, 0, 0), (258, 21885, -36, 32, 38), (-210, -53169, -38, 49, 3)),
+    ],
+    "transposed": [
+        ((4, 2, 1, 0, 1), (-164, 3616, 43, -8, 9), (-329, 11567, -15, 80, 1), (-140, -11144, 47, 47, -51)),
+        ((5, 2, 2, 1, 1), (68, -21499, -53, -101, -66), (-669, -29847, 8, 49, 1), (-19, -29049, 67, 13, -71)),
+        ((3, 2, 1, 1, 1), (154, 7115, 4, 52, 46), (-373, -86723, -15, 49, 105), (81, -1633, 32, 56, 9)),
+        ((4, 1, 0, 0, 1), (-101, -20696, 27, 31, 57), (488, 95264, -27, -256, 308), (52, 41146, -29, -37, -7)),
+        ((3, 2, 1, 0, 2), (102, 15572, -3, 19, 24), (455, 20735, -118, 21, -12), (-158, -9482, 0, 0, 0)),
+    ],
+}
+
+
+@pytest.mark.parametrize("kind, case, expected", [(k, c, e) for k, v in TORCH_SECOND.items() for c, *e in v], ids=str)
+def test_second_order_is_pytorchs(kind, case, expected):
+    kernel, stride, padding, output_padding, dilation = case
+    geometry = Geometry(kernel, stride, padding, dilation)
+    if kind == "conv":
+        x, w = integers((2, 9, 8, 3), 37, 19), integers((kernel, kernel, 3, 2), 23, 13)
+        function = partial(conv, geometry=geometry)
+    else:
+        x, w = integers((2, 4, 5, 3), 37, 19), integers((kernel, kernel, 2, 3), 23, 13)
+        size = tuple(conv_transpose_size(s, kernel, stride, padding, output_padding, dilation) for s in x.shape[1:3])
+        function = partial(input_gradient, geometry=geometry, size=size)
+    cotangent = integers(jax.eval_shape(function, x, w).shape, 29, 17)
+    vx, vw = integers(x.shape, 31, 11), integers(w.shape, 41, 7)
+
+    def total(x, w, cotangent):
+        x_gradient, w_gradient = jax.vjp(function, x, w)[1](cotangent)
+        return jnp.sum(x_gradient * vx) + jnp.sum(w_gradient * vw)
+
+    results = quick_jit(jax.grad(total, (0, 1, 2)))(x, w, cotangent)
+    assert [checksum(result) for result in results] == expected
 
 
 def test_bfloat16_stays_bfloat16():

@@ -70,13 +70,14 @@ def later():
     }
 
 
-ARCHITECTURE = {"layers", "arithmetic", "conv", "errors", "architectures"}
+ARCHITECTURE = {"layers", "arithmetic", "conv", "winograd", "errors", "architectures"}
 ALLOWED = {
     "game": set(),
     "arithmetic": set(),
     "losses": set(),
     "errors": set(),
-    "conv": {"arithmetic"},
+    "winograd": set(),
+    "conv": {"arithmetic", "winograd"},
     "layers": {"arithmetic", "conv", "errors"},
     "noise": {"game"},
     "step": {"game"},

@@ -15,7 +15,10 @@ from workloads import WORKLOADS
 
 from gan_zoo import config as configs
 from gan_zoo import data
+from gan_zoo.devices import keep_memory
 from gan_zoo.log import IN_FLIGHT
+
+REST = 0.5  # seconds, in which the other side's threads stop waiting actively
 
 
 def zoo(config):
@@ -105,11 +108,13 @@ def pytorch(config):
 
 def main() -> None:
     side, name = sys.argv[1:]
+    keep_memory()  # PyTorch gains from it too
     config = configs.load(WORKLOADS[name].config, [f"config.{item}" for item in WORKLOADS[name].overrides])
     play, facts = {"gan_zoo": zoo, "pytorch": pytorch}[side](config)
     play(2)
     print(json.dumps(facts), flush=True)
     for line in sys.stdin:
+        time.sleep(REST)
         losses, seconds = play(int(line))
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps({"losses": losses, "seconds": seconds, "peak_mb": round(memory)}), flush=True)
