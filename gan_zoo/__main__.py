@@ -43,7 +43,7 @@ def train(args: argparse.Namespace, overrides: list[str]) -> None:
     if result is not None and jax.process_index() == 0:
         _report(workdir_module.read(Path(workdir, "evaluation.json")))
         print("   ".join(f"{name} {value}" for name, value in result.items()))
-        print(f"everything is in {workdir}: look at {workdir}/samples")
+        print(f"everything is in {workdir}: look at {workdir}/{'seed_*/' if 'seeds' in result else ''}samples")
 
 
 def evaluate(args: argparse.Namespace, overrides: list[str]) -> None:

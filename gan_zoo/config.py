@@ -11,7 +11,6 @@ import inspect
 import json
 import runpy
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from gan_zoo import data, optimizers
+from gan_zoo.devices import float_type
 from gan_zoo.errors import UserError, choose
 from gan_zoo.game import Phase
 from gan_zoo.registry import find
@@ -32,10 +32,12 @@ RUN = {
     "image_shape": (),  # (height, width, channels); () is the data set's own
     "classes": 0,  # 0 is the data set's own
     "seed": 0,
+    "seeds": 1,  # so many runs side by side, with the seeds seed, seed + 1, ..., each in a folder seed_K of its own
     "precision": "float32",
     "rounds": 1000,
     "phases": {},  # lengths of the phases where there are several; rounds caps each
     "batch_size": 64,
+    "rounds_per_dispatch": 1,  # at most; more keep a fast device busy. Fewer where phases and _every do not divide
     "log_every": 100,
     "sample_every": 500,
     "checkpoint_every": 500,
@@ -44,6 +46,7 @@ RUN = {
     "best_score": "",  # the checkpoint with the highest such score is kept
     "init_from": "",  # folder of another run whose networks this one starts from
 }
+COUNTS = ("rounds", "rounds_per_dispatch", "seeds", "batch_size", "log_every", "eval_samples")
 PRECISIONS = ("float32", "bfloat16", "float64")
 
 
@@ -155,9 +158,9 @@ def _buildable(model: Any, spec: data.Spec, config: ConfigDict) -> list[Phase]:
     """The model's phases, if their networks can be made: told before data is read and anything is compiled."""
     try:
         phases = model.phases(spec)
-        batch = data.example(spec, config.batch_size)
-        for phase in phases:
-            jax.eval_shape(partial(new_state, phase.game), jax.random.key(0), batch)
+        batch = data.example(spec, config.batch_size, float_type(config.precision))
+        for phase in phases:  # traced as the loop will trace it: jax remembers
+            jax.eval_shape(lambda key, batch, game=phase.game: new_state(game, key, batch), jax.random.key(0), batch)
     except UserError:
         raise
     except Exception as error:  # whatever Flax and jax say of shapes and fields that do not fit
@@ -169,7 +172,14 @@ def _buildable(model: Any, spec: data.Spec, config: ConfigDict) -> list[Phase]:
 def _check_ranges(config: ConfigDict) -> None:
     for name, value in flatten(config).items():
         last = name.rpartition(".")[2]
-        if last in ("rounds", "batch_size", "log_every", "eval_samples") or last.endswith(("_turns", "_size")):
+        if last in (
+            "rounds",
+            "rounds_per_dispatch",
+            "seeds",
+            "batch_size",
+            "log_every",
+            "eval_samples",
+        ) or last.endswith(("_turns", "_size")):
             low, high = 1, 2**31 - 1
         elif last.endswith("_every") or last in ("seed", "learning_rate"):
             low, high = 0, float("inf") if last == "learning_rate" else 2**63 - 1

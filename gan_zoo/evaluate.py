@@ -29,6 +29,18 @@ def evaluate(trained: Trained) -> dict[str, Any]:
     return {"step": trained.step, "scores": scores}
 
 
+def summary(seeds: list[int], evaluations: list[dict[str, Any]]) -> dict[str, Any]:
+    """Evaluations of several seeds as one: each value is a mean, with its spread (sample standard deviation)."""
+    if len(seeds) == 1:
+        return evaluations[0]
+    scores = {}
+    for name, first in evaluations[0]["scores"].items():
+        values = np.array([evaluation["scores"][name]["value"] for evaluation in evaluations])
+        mean, spread = values.mean(axis=0).tolist(), values.std(axis=0, ddof=1).tolist()
+        scores[name] = {**first, "value": mean, "spread": spread, "values": values.tolist()}
+    return {"step": evaluations[0]["step"], "seeds": seeds, "scores": scores}
+
+
 def point_scores(trained: Trained, num: int, how: dict[str, Any]) -> dict[str, Any]:
     """Modes covered and share of high-quality samples (PacGAN, Lin et al. 2018, section 4.1)."""
     modes = points.modes(trained.spec.name)

@@ -25,11 +25,12 @@ class Log:
 
     Args:
         total: rounds of the whole run, for the progress line.
-        images: real images that a round consumes.
+        seeds: the independent runs that are trained together: a line has their mean and, if there are several,
+            their spread (sample standard deviation) as "NAME/spread" and each one's value as "NAME/seeds".
     """
 
-    def __init__(self, folder: Path, start: int, total: int, writes: bool):
-        self.folder, self.writes, self.images = folder, writes, 0
+    def __init__(self, folder: Path, start: int, total: int, writes: bool, seeds: list[int]):
+        self.folder, self.writes, self.seeds, self.images = folder, writes, seeds, 0
         self.rounds: deque[tuple[int, Metrics]] = deque()
         self.phase, self.offset = "", 0
         self.seconds, self.consumed = 0.0, 0
@@ -46,7 +47,7 @@ class Log:
         self.since = time.perf_counter()
 
     def add(self, number: int, metrics: Metrics) -> None:
-        """Notes the metrics of a round, and waits for the round IN_FLIGHT before it."""
+        """Notes the metrics [R, S] of a dispatch that ends with a round; waits for the one IN_FLIGHT before it."""
         self.rounds.append((number, metrics))
         if len(self.rounds) > IN_FLIGHT:
             jax.block_until_ready(self.rounds[-1 - IN_FLIGHT][1])
@@ -59,20 +60,16 @@ class Log:
         """
         if not self.rounds:
             return
-        numbers, noted = zip(*self.rounds, strict=True)
+        ends, noted = zip(*self.rounds, strict=True)
         noted = jax.device_get(noted)
         self.rounds.clear()
         seconds = time.perf_counter() - self.since
-        for number, metrics in zip(numbers, noted, strict=True):
-            _check(number, metrics, self.players)
-        averages = {
-            name: float(clu_metrics.Average.from_model_output(np.stack([m[name] for m in noted])).compute())
-            for name in noted[0]
-        }
+        metrics = {name: np.concatenate([one[name] for one in noted]) for name in noted[0]}  # [N, S]
+        count = len(next(iter(metrics.values())))
+        _check(ends[-1] - count + 1, metrics, self.players, self.seeds)
         self.seconds += seconds
-        self.consumed += self.images * len(numbers)
-        speed = self.images * len(numbers) / seconds
-        self._write(numbers[-1], len(numbers), averages, speed)
+        self.consumed += self.images * count
+        self._write(ends[-1], count, metrics, self.images * count / seconds)
         self.since = time.perf_counter()
 
     def scores(self, number: int, values: dict[str, Any]) -> None:
@@ -92,15 +89,16 @@ class Log:
             self.board.close()
             self.lines.close()
 
-    def _write(self, number: int, rounds: int, averages: dict[str, float], speed: float) -> None:
+    def _write(self, number: int, rounds: int, metrics: dict[str, np.ndarray], speed: float) -> None:
         if not self.writes:
             return
-        line: dict[str, Any] = {
-            "step": number,
-            "phase": self.phase,
-            "phase_step": number - self.offset,
-            **averages,
-        }
+        averages = {name: clu_metrics.Average.from_model_output(values).compute() for name, values in metrics.items()}
+        averages = {name: float(value) for name, value in averages.items()}
+        line: dict[str, Any] = {"step": number, "phase": self.phase, "phase_step": number - self.offset, **averages}
+        if len(self.seeds) > 1:
+            for name, values in metrics.items():
+                line[f"{name}/spread"] = float(values.mean(axis=0).std(ddof=1))
+                line[f"{name}/seeds"] = values.mean(axis=0).tolist()
         self.lines.write(json.dumps({**line, "images_per_second": round(speed, 1)}) + "\n")
         self.lines.flush()
         for name, value in averages.items():
@@ -125,18 +123,22 @@ class Pause:
         self.log.since += time.perf_counter() - self.began
 
 
-def _check(number: int, metrics: dict[str, np.ndarray], players: list[str]) -> None:
-    """What is first not finite is the cause: players in order of play, then losses, gradients, updates."""
+def _check(first: int, metrics: dict[str, np.ndarray], players: list[str], seeds: list[int]) -> None:
+    """Metrics [N, S] from a round on. What is first not finite is the cause: players in order of play, then losses."""
     kinds = {"loss": 0, "gradient_norm": 2, "update_norm": 3}
 
     def when(name):
         player, _, metric = name.partition("/")
         return players.index(player), kinds.get(metric, 1)
 
-    for name in sorted(metrics, key=when):
-        if not np.isfinite(metrics[name]):
-            player, _, metric = name.partition("/")
-            raise UserError(
-                f"{metric} of the player {player!r} is {metrics[name]} at round {number}: training stopped. "
-                "The last good checkpoint stays; a smaller learning_rate is the usual remedy."
-            )
+    bad = {name: np.argwhere(~np.isfinite(values)) for name, values in metrics.items()}
+    found = [(*places[0], name) for name, places in bad.items() if len(places)]
+    if not found:
+        return
+    row, seed, name = min(found, key=lambda place: (place[0], *when(place[2])))
+    player, _, metric = name.partition("/")
+    whose = f" of the seed {seeds[seed]}" if len(seeds) > 1 else ""
+    raise UserError(
+        f"{metric} of the player {player!r}{whose} is {metrics[name][row, seed]} at round {first + row}: training "
+        "stopped. The last good checkpoint stays; a smaller learning_rate is the usual remedy."
+    )

@@ -102,6 +102,7 @@ def train_step(game: Game, state: State, constants: Nets, batches: Batch) -> tup
     return jax.tree.map(lambda x: constrain(x, PartitionSpec()), (state, metrics))
 
 
+@partial(jax.jit, static_argnames=("game", "player"))  # traced once for all turns
 def _turn(game: Game, player: Player, nets: Nets, constants: Nets, opt: Any, batch: Batch, rng, step):
     """One gradient step of one player: (nets, optimizer state, metrics)."""
 

@@ -3,9 +3,12 @@
 import contextlib
 import itertools
 import logging
+import math
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +25,11 @@ from gan_zoo.checkpoint import Checkpoints, Restored, fingerprint, from_leaves, 
 from gan_zoo.data.feed import Feed
 from gan_zoo.devices import check_batch, float_type, make_mesh, prepare
 from gan_zoo.errors import UserError, choose
-from gan_zoo.evaluate import evaluate
-from gan_zoo.game import Batch, Phase
+from gan_zoo.evaluate import evaluate, summary
+from gan_zoo.game import Phase
 from gan_zoo.log import Log
-from gan_zoo.step import State, new_state, train_step
+from gan_zoo.rounds import States, of_run, side_by_side, train_rounds
+from gan_zoo.step import State, new_state
 from gan_zoo.workdir import Workdir
 
 COLUMNS = 10
@@ -43,71 +47,109 @@ def train(config: ConfigDict, path: str | Path) -> dict[str, Any] | None:
     """
     prepare(config.precision)
     check_batch(config.batch_size)
-    spec, phases = configs.build(config)
-    source = data.load(config.dataset, "train", config.image_shape, config.classes)
-    workdir = Workdir(path, config)
     with jax.set_mesh(make_mesh()):
-        return Run(config, spec, phases, source, workdir).play()
+        spec, phases = configs.build(config)
+        source = data.load(config.dataset, "train", config.image_shape, config.classes)
+        return Run(config, spec, phases, source, Workdir(path, config)).play()
+
+
+@dataclass(frozen=True)
+class Seed:
+    """One of the independent runs that are trained together. A run alone lies in the run's own folder."""
+
+    config: ConfigDict
+    workdir: Workdir
+    checkpoints: Checkpoints
 
 
 class Run:
-    """One training run in one folder."""
+    """What is trained in one folder: one run, or one for each of config.seeds."""
 
     def __init__(self, config: ConfigDict, spec: data.Spec, phases: list[Phase], source: data.Source, workdir: Workdir):
         self.config, self.spec, self.phases, self.source, self.workdir = config, spec, phases, source, workdir
         self.mesh = jax.sharding.get_mesh()
         self.dtype = float_type(config.precision)
         self.ends = list(itertools.accumulate(phase.rounds for phase in phases))
-        self.checkpoints = Checkpoints(workdir.path / "checkpoints", self.ends)
         self.stop = Stop()
         self.compile_seconds = 0.0
         self.earlier_seconds = 0.0
         self.scored = None  # the round of the last evaluation
+        self.seeds = []
+        for config, workdir in self._folders():
+            checkpoints = Checkpoints(workdir.path / "checkpoints", self.ends)
+            self.seeds.append(Seed(config, workdir, checkpoints))
+
+    def _folders(self) -> Iterator[tuple[ConfigDict, Workdir]]:
+        if self.config.seeds == 1:
+            yield self.config, self.workdir
+            return
+        for number in range(self.config.seed, self.config.seed + self.config.seeds):
+            config = ConfigDict({**self.config.to_dict(), "seed": number, "seeds": 1})
+            yield config, Workdir(self.workdir.path / f"seed_{number}", config)
 
     def play(self) -> dict[str, Any] | None:
         """Plays all phases from where the newest good checkpoint is."""
         with contextlib.ExitStack() as at_end:
             at_end.callback(self.stop.close)
-            at_end.callback(self.checkpoints.close)
+            for seed in self.seeds:
+                at_end.callback(seed.checkpoints.close)
             return self._play(at_end)
 
     def _play(self, at_end: contextlib.ExitStack) -> dict[str, Any] | None:
-        restored = self.checkpoints.restore(self._fits)
-        start = restored.round if restored else 0
+        restored = self._restore()
+        start = restored[0].round if restored else 0
+        folders = [self.workdir, *(seed.workdir for seed in self.seeds)]
         self.workdir.cut_metrics(start)
-        if restored and start == self.ends[-1] and self._is_finished():
+        if start == self.ends[-1] and all(self._is_finished(folder) for folder in folders):
             return self.workdir.read("result.json")
-        self.workdir.remove("result.json", "evaluation.json")
-        self.log = Log(self.workdir.path, start, self.ends[-1], self.workdir.writes)
+        for folder in folders:
+            folder.remove("result.json", "evaluation.json")
+        names = [seed.config.seed for seed in self.seeds]
+        self.log = Log(self.workdir.path, start, self.ends[-1], self.workdir.writes, names)
         at_end.callback(self.log.close)
-        index, state, within = 0, None, 0
+        index, states, within = 0, None, 0
         if restored:
-            index, within = len(restored.info["played"]) - 1, restored.info["played"][-1][1]
+            info = restored[0].info
+            index, within = len(info["played"]) - 1, info["played"][-1][1]
             like = trained.state_like(self.phases[index].game, self.spec, self.config)
-            state = self._replicate(from_leaves(like, restored.leaves))
-            self.earlier_seconds = restored.info["seconds"]
+            states = [self._replicate(from_leaves(like, one.leaves)) for one in restored]
+            self.earlier_seconds = info["seconds"]
             log.info("continuing %s at round %d", self.workdir.path, start)
         for number in range(index, len(self.phases)):
             if number > index or not restored:
-                state, within = self._begin(number, state), 0
-            state = self._phase(number, state, within)
+                states, within = self._begin(number, states), 0
+            states = self._phase(number, states, within)
             if self.stop.seen:
                 log.warning("stopped at round %d: run the same command again to continue", self.stop.seen)
                 return None
-        return self._finish(state)
+        return self._finish(states)
 
-    def _phase(self, number: int, state: State, within: int) -> State:
+    def _restore(self) -> list[Restored]:
+        """The newest good checkpoints that all seeds have, or none."""
+        last = self.ends[-1]
+        while True:
+            fits = lambda info, last=last: self._fits(info) and info["round"] <= last
+            found = [seed.checkpoints.restore(fits) for seed in self.seeds]
+            rounds = {restored.round if restored else 0 for restored in found}
+            if len(rounds) == 1:
+                return found if all(found) else []
+            last = min(rounds)
+
+    def _phase(self, number: int, states: list[State], within: int) -> list[State]:
         """Plays a phase from the round ``within`` to its end, or until the run is asked to stop."""
         phase, config = self.phases[number], self.config
         offset = self.ends[number] - phase.rounds
-        feed = self._feed(number)
-        constants = self._replicate(phase.constants())
-        self.log.begin(phase, offset, phase.game.turns * config.batch_size)
-        if within < phase.rounds:
-            self._overview(phase, state)
-            step = self._compile(phase, state, constants, feed(within))
-        for played in range(within + 1, phase.rounds + 1):
-            state, metrics = step(state, constants, feed(played - 1))
+        if within == phase.rounds:
+            return states
+        stride = self._rounds_at_once(phase, offset, within)
+        feeds, constants = self._feeds(number), self._replicate(phase.constants())
+        given = lambda played: tuple(feed.given(played, stride) for feed in feeds)
+        self.log.begin(phase, offset, phase.game.turns * config.batch_size * len(self.seeds))
+        self._overview(phase, states[0])
+        fixed, states = (constants, feeds[0].arrays), side_by_side(states)
+        step = self._compile(phase, states, *fixed, given(within))
+        for played in range(within + stride, phase.rounds + 1, stride):
+            states, metrics = step(states, *fixed, given(played - stride))
             now = offset + played
             self.log.add(now, metrics)
             last, due = played == phase.rounds, lambda every, now=now: every and now % every == 0
@@ -117,53 +159,69 @@ class Run:
                 self.log.flush()
             with self.log.pause():
                 if due(config.sample_every) or last:
-                    self._pictures(number, state, now)
+                    for seed, state in self._each(states):
+                        self._pictures(seed, number, state, now)
                 # The final state is saved before it is scored, unless its score decides what is kept.
                 scoring = due(config.eval_every) if now < self.ends[-1] else config.best_score
-                score = self._score(number, state, now) if scoring else None
-                if saving or score is not None:
-                    self._save(number, state, played, score)
+                scores = self._score(number, states, now) if scoring else None
+                if saving or (scores and config.best_score):
+                    for i, (seed, state) in enumerate(self._each(states)):
+                        self._save(seed, number, state, played, scores[i] if scores else None)
             if stopping and now < self.ends[-1]:
-                self.checkpoints.wait()
+                for seed in self.seeds:
+                    seed.checkpoints.wait()
                 self.stop.seen = now
                 break
-        return state
+        return [state for _, state in self._each(states)]
 
-    def _begin(self, number: int, earlier: State | None) -> State:
-        """The state at the start of a phase; the first one may start from another run's networks."""
-        batch = data.example(self.spec, self.config.batch_size, self.dtype)
-        key = jax.random.fold_in(jax.random.key(self.config.seed), number)
-        state = new_state(self.phases[number].game, key, batch, earlier)
-        if earlier is None and self.config.init_from:
-            state = take_over(state, trained.restore(self.config.init_from), self.config.init_from)
-        return self._replicate(state)
+    def _rounds_at_once(self, phase: Phase, offset: int, within: int) -> int:
+        """Rounds in a dispatch: whatever is due falls between two of them."""
+        config = self.config
+        every = [config.log_every, config.sample_every, config.checkpoint_every, config.eval_every]
+        return math.gcd(config.rounds_per_dispatch, phase.rounds, within, offset, *every)
 
-    def _feed(self, number: int) -> Feed:
+    def _each(self, states: States) -> Iterator[tuple[Seed, State]]:
+        for i, seed in enumerate(self.seeds):
+            yield seed, of_run(states, i)
+
+    def _begin(self, number: int, earlier: list[State] | None) -> list[State]:
+        """The states at the start of a phase; the first one may start from another run's networks."""
+        batch, states = data.example(self.spec, self.config.batch_size, self.dtype), []
+        for i, seed in enumerate(self.seeds):
+            key = jax.random.fold_in(jax.random.key(seed.config.seed), number)
+            state = new_state(self.phases[number].game, key, batch, *([earlier[i]] if earlier else []))
+            if earlier is None and self.config.init_from:
+                state = take_over(state, trained.restore(self.config.init_from), self.config.init_from)
+            states.append(self._replicate(state))
+        return states
+
+    def _feeds(self, number: int) -> list[Feed]:
         """The data of a phase begins where the phases before it ended."""
         size, before = self.config.batch_size, self.phases[:number]
         start = sum(phase.rounds * phase.game.turns * size for phase in before)
         turns = self.phases[number].game.turns
-        return Feed(self.source, self.config.seed, start, size, turns, self.mesh, self.dtype)
+        feed = Feed(self.source, self.config.seed, start, size, turns, self.mesh, self.dtype)
+        return [feed.of_seed(seed.config.seed) for seed in self.seeds]
 
-    def _compile(self, phase: Phase, state: State, constants: Any, batches: Batch):
-        """train_step for this phase, compiled here and only here."""
+    def _compile(self, phase: Phase, states: States, *given: Any):
+        """train_rounds for this phase, compiled here and only here."""
         began = time.perf_counter()
         with self.log.pause():
-            step = train_step.lower(phase.game, state, constants, batches).compile()
+            step = train_rounds.lower(phase.game, self.dtype, states, *given).compile()
         seconds = time.perf_counter() - began
         self.compile_seconds += seconds
         log.info("%s: compiled in %.1f s", phase.name, seconds)
         return step
 
-    def _save(self, number: int, state: State, played: int, score: float | None) -> None:
+    def _save(self, seed: Seed, number: int, state: State, played: int, score: float | None) -> None:
         before = [[phase.name, phase.rounds] for phase in self.phases[:number]]
         now = sum(rounds for _, rounds in before) + played
         info = {
             "played": [*before, [self.phases[number].name, played]],
             "seconds": self.earlier_seconds + self.log.seconds,
-            "config": configs.to_json(self.config),
+            "config": configs.to_json(seed.config),
         }
-        self.checkpoints.save(now, state, info, score)
+        seed.checkpoints.save(now, state, info, score)
 
     def _fits(self, info: dict[str, Any]) -> bool:
         """Whether a checkpoint lies on the way that the phases now take: their lengths may have been changed."""
@@ -171,9 +229,9 @@ class Run:
         planned = [[phase.name, phase.rounds] for phase in self.phases[: len(played)]]
         return played[:-1] == planned[:-1] and played[-1][0] == planned[-1][0] and played[-1][1] <= planned[-1][1]
 
-    def _pictures(self, number: int, state: State, now: int) -> None:
+    def _pictures(self, seed: Seed, number: int, state: State, now: int) -> None:
         """Sample grids of the averaged networks; with labels, one row for each."""
-        learned = self._trained(number, state, now)
+        learned = self._trained(seed, number, state, now)
         rows = min(self.spec.classes, 20) or COLUMNS
         for name in learned.views:
             if len(self.spec.shape) == 1:
@@ -184,48 +242,60 @@ class Run:
                 made = learned.view(name, batch)["image"]
             if not self.workdir.writes:
                 continue
-            file = self.workdir.path / "samples" / f"{name}_{now:07d}.png"
+            file = seed.workdir.path / "samples" / f"{name}_{now:07d}.png"
             if len(self.spec.shape) == 1:
                 figures.save_points(file, made, self.source.take(np.arange(2000))["image"])
                 continue
             images = made if made.ndim == 5 else made.reshape(rows, COLUMNS, *self.spec.shape)
             figures.save_grid(file, images)
-            self.log.board.add_image(name, figures.grid(images), now, dataformats="HWC")
+            tag = name if len(self.seeds) == 1 else f"{name}/seed_{seed.config.seed}"
+            self.log.board.add_image(tag, figures.grid(images), now, dataformats="HWC")
 
-    def _score(self, number: int, state: State, now: int) -> float | None:
-        """Evaluates; the score that the config names decides which checkpoint is the best."""
-        evaluation, self.scored = evaluate(self._trained(number, state, now)), now
-        self.workdir.write("evaluation.json", evaluation)
-        values = {name: score["value"] for name, score in evaluation["scores"].items()}
-        self.log.scores(now, values)
-        if not self.config.best_score:
-            return None
-        return values[choose("score (config.best_score)", self.config.best_score, values)]
+    def _score(self, number: int, states: States, now: int) -> list[float | None]:
+        """Evaluates; the score that the config names decides which checkpoint of each seed is the best."""
+        evaluations, chosen = [], []
+        for seed, state in self._each(states):
+            evaluation = evaluate(self._trained(seed, number, state, now))
+            seed.workdir.write("evaluation.json", evaluation)
+            evaluations.append(evaluation)
+            values = {name: score["value"] for name, score in evaluation["scores"].items()}
+            best = self.config.best_score
+            chosen.append(values[choose("score (config.best_score)", best, values)] if best else None)
+        together = (
+            evaluations[0] if len(evaluations) == 1 else summary([s.config.seed for s in self.seeds], evaluations)
+        )
+        self.workdir.write("evaluation.json", together)
+        self.log.scores(now, {name: score["value"] for name, score in together["scores"].items()})
+        self.scored = now
+        return chosen
 
-    def _finish(self, state: State) -> dict[str, Any]:
+    def _finish(self, states: list[State]) -> dict[str, Any]:
         """Evaluates the final state and writes result.json."""
         step, seconds = self.ends[-1], self.earlier_seconds + self.log.seconds
         images = sum(phase.rounds * phase.game.turns for phase in self.phases) * self.config.batch_size
-        self.checkpoints.wait()
+        for seed in self.seeds:
+            seed.checkpoints.wait()
         self.stop.close()  # all is saved: from here a signal may end the process at once
         if self.scored != step:
             with self.log.pause():
-                self._score(len(self.phases) - 1, state, step)
+                self._score(len(self.phases) - 1, tuple(states), step)
         result = {
             "step": step,
             "seconds": round(seconds, 2),
-            "images_per_second": round(images / seconds, 1) if seconds else None,
+            "images_per_second": round(images * len(self.seeds) / seconds, 1) if seconds else None,
             "compile_seconds": round(self.compile_seconds, 2),
-            "fingerprint": fingerprint(to_leaves(state)),
         }
-        self.workdir.write("result.json", result)
-        return result
+        for seed, state in zip(self.seeds, states, strict=True):
+            seed.workdir.write("result.json", {**result, "fingerprint": fingerprint(to_leaves(state))})
+        if len(self.seeds) > 1:
+            self.workdir.write("result.json", {**result, "seeds": [seed.config.seed for seed in self.seeds]})
+        return self.workdir.read("result.json") if self.workdir.writes else result
 
-    def _trained(self, number: int, state: State, now: int) -> trained.Trained:
-        return trained.Trained(self.config, self.spec, self.phases[number].game, state, now)
+    def _trained(self, seed: Seed, number: int, state: State, now: int) -> trained.Trained:
+        return trained.Trained(seed.config, self.spec, self.phases[number].game, state, now)
 
-    def _is_finished(self) -> bool:
-        files = [self.workdir.read(name) or {} for name in ("result.json", "evaluation.json")]
+    def _is_finished(self, folder: Workdir) -> bool:
+        files = [folder.read(name) or {} for name in ("result.json", "evaluation.json")]
         return all(file.get("step") == self.ends[-1] for file in files)
 
     def _overview(self, phase: Phase, state: State) -> None:

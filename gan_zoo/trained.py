@@ -105,8 +105,11 @@ def restore(path: str | Path, number: int | None = None) -> Restored:
         UserError: there is no run or no such checkpoint, or it is damaged.
     """
     path = Path(path)
-    if workdir.read(path / "config.json") is None:
+    noted = workdir.read(path / "config.json")
+    if noted is None:
         raise UserError(f"{path} holds no run: there is no config.json")
+    if noted.get("seeds", 1) > 1:
+        raise UserError(f"{path} holds {noted['seeds']} runs: name one of them, such as {path}/seed_{noted['seed']}")
     if not (path / "checkpoints").is_dir():
         raise UserError(f"{path} has no checkpoint yet")
     checkpoints = Checkpoints(path / "checkpoints", read_only=True)
