@@ -11,6 +11,7 @@ ADAM = {"name": "adam", "learning_rate": 1e-3, "b1": 0.5, "b2": 0.999}
 # The 2-D sets with the networks of gan_toy.py and WGAN-GP's config, so that losses can be compared.
 POINTS = {
     "architecture": "mlp",
+    "rounds_per_dispatch": 20,  # small networks: a tenth faster on two cores
     "rounds": 8000,
     "batch_size": 128,
     "noise_size": 2,
@@ -25,6 +26,7 @@ POINTS = {
 IMAGES = {
     "architecture": "mlp",
     "rounds": 5000,
+    "rounds_per_dispatch": 20,
     "batch_size": 64,
     "generator": {"hidden": (256, 256), "norm": "batch"},
     "discriminator": {"hidden": (256, 256), "dropout_hidden": 0.3},

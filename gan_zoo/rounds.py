@@ -20,10 +20,21 @@ States = State | tuple[State, ...]
 
 def side_by_side(states: list[State]) -> States:
     """The states of independent runs as ``train_rounds`` takes them."""
-    convolves = any(leaf.ndim == 4 for leaf in jax.tree.leaves(states[0].nets))
-    if len(states) == 1 or (convolves and jax.default_backend() == "cpu"):
+    if len(states) == 1 or (_convolves(states) and jax.default_backend() == "cpu"):
         return tuple(states)
     return jax.jit(lambda *states: jax.tree.map(lambda *leaves: jnp.stack(leaves), *states))(*states)
+
+
+def compiler_options(states: States) -> dict[str, Any]:
+    """For ``train_rounds``: on CPU, XLA's fused products (YNNPACK) slow networks down that do not convolve."""
+    small = jax.default_backend() == "cpu" and not _convolves(states)
+    return {"xla_cpu_experimental_ynn_fusion_type": ""} if small else {}
+
+
+def _convolves(states: States | list[State]) -> bool:
+    state = states if isinstance(states, State) else states[0]
+    mapped = isinstance(states, State)  # with one axis more
+    return any(leaf.ndim == 4 + mapped for leaf in jax.tree.leaves(state.nets))
 
 
 def of_run(states: States, number: int) -> State:

@@ -28,7 +28,7 @@ from gan_zoo.errors import UserError, choose
 from gan_zoo.evaluate import evaluate, summary
 from gan_zoo.game import Phase
 from gan_zoo.log import Log
-from gan_zoo.rounds import States, of_run, side_by_side, train_rounds
+from gan_zoo.rounds import States, compiler_options, of_run, side_by_side, train_rounds
 from gan_zoo.step import State, new_state
 from gan_zoo.workdir import Workdir
 
@@ -207,7 +207,7 @@ class Run:
         """train_rounds for this phase, compiled here and only here."""
         began = time.perf_counter()
         with self.log.pause():
-            step = train_rounds.lower(phase.game, self.dtype, states, *given).compile()
+            step = train_rounds.lower(phase.game, self.dtype, states, *given).compile(compiler_options(states))
         seconds = time.perf_counter() - began
         self.compile_seconds += seconds
         log.info("%s: compiled in %.1f s", phase.name, seconds)

@@ -60,8 +60,11 @@ def compare(name: str, workload: Workload) -> dict[str, Any]:
     for _ in range(workload.repeats):
         for side in SIDES:
             played[side].append(sides[side].play(workload.rounds))
-    for side in sides.values():
+    for which, side in sides.items():
         side.close()
+        losses = [one["losses"][0] for one in played[which]]
+        if not min(losses) < side.facts["first_losses"][0]:
+            raise SystemExit(f"{name}: the discriminator of {which} learns nothing: its losses are {losses}")
     ratios = [b["seconds"] / a["seconds"] for a, b in zip(played["gan_zoo"], played["pytorch"], strict=True)]
     found = {"ratio": round(statistics.median(ratios), 3), "ratios": [round(ratio, 3) for ratio in ratios]}
     for side in SIDES:

@@ -28,34 +28,37 @@ def zoo(config):
 
     from gan_zoo.data.feed import Feed
     from gan_zoo.devices import local_mesh
-    from gan_zoo.step import new_state, train_step
+    from gan_zoo.rounds import compiler_options, side_by_side, train_rounds
+    from gan_zoo.step import new_state
 
     spec, (phase,) = configs.build(config)
     mesh = local_mesh()
     with jax.set_mesh(mesh):
         source = data.load(config.dataset, "train", config.image_shape)
         feed = Feed(source, 0, 0, config.batch_size, phase.game.turns, mesh, jnp.float32)
-        state = new_state(phase.game, jax.random.key(0), jax.tree.map(lambda x: x[0], feed(0)))
+        state = new_state(phase.game, jax.random.key(0), data.example(spec, config.batch_size))
         counts = {k: sum(x.size for x in jax.tree.leaves(v["params"])) for k, v in state.nets.items()}
+        states = side_by_side([state])
+        given = lambda played: ({}, feed.arrays, (feed.given(played),))
         began = time.perf_counter()
-        step = train_step.lower(phase.game, state, {}, feed(0)).compile()
+        step = train_rounds.lower(phase.game, jnp.float32, states, *given(0)).compile(compiler_options(states))
         facts = {"jax": jax.__version__, "compile_seconds": round(time.perf_counter() - began, 2), "parameters": counts}
         facts["gflop"] = round(step.cost_analysis()["flops"] / 1e9, 3)
     played = 0
 
     def play(rounds):
-        nonlocal state, played
+        nonlocal states, played
         flying = deque()
         began = time.perf_counter()
         with jax.set_mesh(mesh):
             for _ in range(rounds):
-                state, metrics = step(state, {}, feed(played))
+                states, metrics = step(states, *given(played))
                 played += 1
                 flying.append(metrics)
                 if len(flying) > IN_FLIGHT:
                     jax.block_until_ready(flying.popleft())
-            jax.block_until_ready((state, metrics))
-        losses = [float(metrics["discriminator/loss"]), float(metrics["generator/loss"])]
+            jax.block_until_ready((states, metrics))
+        losses = [metrics["discriminator/loss"].item(), metrics["generator/loss"].item()]
         return losses, time.perf_counter() - began
 
     return play, facts
@@ -111,8 +114,9 @@ def main() -> None:
     keep_memory()  # PyTorch gains from it too
     config = configs.load(WORKLOADS[name].config, [f"config.{item}" for item in WORKLOADS[name].overrides])
     play, facts = {"gan_zoo": zoo, "pytorch": pytorch}[side](config)
-    play(2)
-    print(json.dumps(facts), flush=True)
+    first, _ = play(1)
+    play(1)
+    print(json.dumps({**facts, "first_losses": first}), flush=True)
     for line in sys.stdin:
         time.sleep(REST)
         losses, seconds = play(int(line))
