@@ -11,7 +11,7 @@ second). ``input_gradient`` is at the same time the forward pass of a transposed
 On accelerators all three are XLA's. On CPU XLA's are up to ten times slower than need be for many shapes, so there
 each is computed, chosen by shape, in one of four ways that experiments/speed/README.md measures:
 
-    Winograd's minimal filtering (winograd.py)           many channels, images that are not tiny
+    Winograd's minimal filtering (winograd.py)           many channels
     patches of the image (im2col), matrix products       weight gradients, few channels to read
     one matrix product, patches added up (col2im)        strided input gradients, few channels to write
     XLA's convolution                                    the rest
@@ -50,8 +50,8 @@ def conv(x: jax.Array, w: jax.Array, geometry: Geometry) -> jax.Array:
     size = tuple(conv_size(s, kernel, stride, (low, high), dilation) for s in x.shape[1:3])
     if not _by_products(geometry):
         return _conv(x, w, geometry)
-    if _by_winograd(geometry, size, inputs, outputs):
-        return Form(kernel, stride, low, x.shape[1:3], size).conv(x, w)
+    if form := _form(geometry, x.shape[1:3], size, w):
+        return form.conv(x, w)
     if stride == 1 and outputs <= FEW < inputs:
         flipped = w[::-1, ::-1].swapaxes(2, 3)
         return _overlap_add(_spread(x, flipped), Geometry(kernel, 1, (kernel - 1 - low, kernel - 1 - high)), size)
@@ -63,9 +63,9 @@ def conv(x: jax.Array, w: jax.Array, geometry: Geometry) -> jax.Array:
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def input_gradient(y: jax.Array, w: jax.Array, geometry: Geometry, size: tuple[int, int]) -> jax.Array:
     """Transposed convolution of y [B, h, w, O] with w [k, k, I, O]: [B, *size, I]."""
-    kernel, stride, (low, _), channels = *geometry[:2], pair(geometry.padding), w.shape[2]
-    if _by_products(geometry) and _by_winograd(geometry, y.shape[1:3], *w.shape[2:]):
-        return Form(kernel, stride, low, size, y.shape[1:3]).input_gradient(y, w)
+    kernel, stride, channels = *geometry[:2], w.shape[2]
+    if _by_products(geometry) and (form := _form(geometry, size, y.shape[1:3], w)):
+        return form.input_gradient(y, w)
     if _by_products(geometry) and (stride > 1 or kernel == 1 or channels <= FEW):
         return _overlap_add(_spread(y, w), geometry, size)
     x = jax.ShapeDtypeStruct((y.shape[0], *size, w.shape[2]), y.dtype)
@@ -76,11 +76,11 @@ def input_gradient(y: jax.Array, w: jax.Array, geometry: Geometry, size: tuple[i
 def weight_gradient(x: jax.Array, y: jax.Array, geometry: Geometry) -> jax.Array:
     """Correlation of x [B, H, W, I] with y [B, h, w, O]: [k, k, I, O]."""
     kernel, stride, inputs, outputs = *geometry[:2], x.shape[-1], y.shape[-1]
+    w = jax.ShapeDtypeStruct((kernel, kernel, inputs, outputs), x.dtype)
     if not _by_products(geometry):
-        w = jax.ShapeDtypeStruct((kernel, kernel, inputs, outputs), x.dtype)
         return jax.linear_transpose(lambda w: _conv(x, w, geometry), w)(y)[0]
-    if _by_winograd(geometry, y.shape[1:3], inputs, outputs):
-        return Form(kernel, stride, pair(geometry.padding)[0], x.shape[1:3], y.shape[1:3]).weight_gradient(x, y)
+    if form := _form(geometry, x.shape[1:3], y.shape[1:3], w):
+        return form.weight_gradient(x, y)
     if stride == 1 and outputs <= FEW < inputs:  # patches of y instead
         around = tuple(kernel - 1 - padding for padding in pair(geometry.padding))
         patches = _patches(y, Geometry(kernel, 1, around), x.shape[1:3])
@@ -95,9 +95,11 @@ def _by_products(geometry: Geometry) -> bool:
     return jax.default_backend() == "cpu" and geometry.dilation == 1
 
 
-def _by_winograd(geometry: Geometry, small: tuple[int, int], inputs: int, outputs: int) -> bool:
-    taps = -(-geometry.kernel // geometry.stride)
-    return taps in MAPS and min(inputs, outputs) > FEW
+def _form(geometry: Geometry, size: tuple[int, int], small: tuple[int, int], w: jax.Array) -> Form | None:
+    """Winograd's form of a convolution from images of ``size`` to ``small``, where it pays."""
+    if -(-geometry.kernel // geometry.stride) not in MAPS or min(w.shape[2:]) <= FEW:
+        return None
+    return Form(geometry.kernel, geometry.stride, pair(geometry.padding)[0], size, small)
 
 
 def _conv(x: jax.Array, w: jax.Array, geometry: Geometry) -> jax.Array:
@@ -147,13 +149,7 @@ def _overlap_add(patches: jax.Array, geometry: Geometry, size: tuple[int, int]) 
         for j in range(blocks):
             around = [(0, 0), (i, blocks - 1 - i), (j, blocks - 1 - j), (0, 0), (0, 0), (0, 0)]
             total = total + jnp.pad(patches[:, :, :, i, :, j], around)  # [B, h + blocks - 1, w + .., s, s, I]
-    return _interleave(total, low, size)
-
-
-def _interleave(blocks: jax.Array, low: int, size: tuple[int, int]) -> jax.Array:
-    """Blocks of pixels [B, h, w, s, s, I] as an image [B, *size, I], of which ``low`` pixels are cut off first."""
-    batch, height, width, stride, _, channels = blocks.shape
-    image = blocks.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height * stride, width * stride, channels)
+    image = total.transpose(0, 1, 3, 2, 4, 5).reshape(batch, *(stride * s for s in total.shape[1:3]), channels)
     return cut(image, -low, size)  # rows and columns that no patch reaches (output padding) are zeros
 
 
