@@ -261,9 +261,7 @@ class Run:
             values = {name: score["value"] for name, score in evaluation["scores"].items()}
             best = self.config.best_score
             chosen.append(values[choose("score (config.best_score)", best, values)] if best else None)
-        together = (
-            evaluations[0] if len(evaluations) == 1 else summary([s.config.seed for s in self.seeds], evaluations)
-        )
+        together = summary([seed.config.seed for seed in self.seeds], evaluations)
         self.workdir.write("evaluation.json", together)
         self.log.scores(now, {name: score["value"] for name, score in together["scores"].items()})
         self.scored = now
@@ -286,10 +284,13 @@ class Run:
             "compile_seconds": round(self.compile_seconds, 2),
         }
         for seed, state in zip(self.seeds, states, strict=True):
-            seed.workdir.write("result.json", {**result, "fingerprint": fingerprint(to_leaves(state))})
-        if len(self.seeds) > 1:
-            self.workdir.write("result.json", {**result, "seeds": [seed.config.seed for seed in self.seeds]})
-        return self.workdir.read("result.json") if self.workdir.writes else result
+            own = {**result, "fingerprint": fingerprint(to_leaves(state))}
+            seed.workdir.write("result.json", own)
+        if len(self.seeds) == 1:
+            return own
+        result["seeds"] = [seed.config.seed for seed in self.seeds]
+        self.workdir.write("result.json", result)
+        return result
 
     def _trained(self, seed: Seed, number: int, state: State, now: int) -> trained.Trained:
         return trained.Trained(seed.config, self.spec, self.phases[number].game, state, now)
