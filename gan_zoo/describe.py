@@ -12,8 +12,9 @@ from ml_collections import ConfigDict
 from gan_zoo import config as configs
 from gan_zoo import data
 from gan_zoo.devices import float_type, prepare
-from gan_zoo.game import Phase
-from gan_zoo.step import new_state, train_step
+from gan_zoo.game import Batch, Phase
+from gan_zoo.rounds import compile_rounds
+from gan_zoo.step import State, new_state
 
 
 def describe(config: ConfigDict, compiled: bool = False) -> str:
@@ -46,11 +47,11 @@ def members(folder: Path) -> list[tuple[str, str]]:
     return found
 
 
-def _cost(phase: Phase, state: object, batch: dict) -> str:
-    batches = jax.tree.map(lambda x: jax.ShapeDtypeStruct((phase.game.turns, *x.shape), x.dtype), batch)
+def _cost(phase: Phase, state: State, batch: Batch) -> str:
+    given = jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, phase.game.turns, *x.shape), x.dtype), batch)
     constants = jax.eval_shape(phase.constants)
     began = time.perf_counter()
-    program = train_step.lower(phase.game, state, constants, batches).compile()
+    program = compile_rounds(phase.game, batch["image"].dtype, (state,), constants, {}, (given,))
     seconds = time.perf_counter() - began
     cost, memory = program.cost_analysis(), program.memory_analysis()
     peak = memory.argument_size_in_bytes + memory.temp_size_in_bytes + memory.output_size_in_bytes

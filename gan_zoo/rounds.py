@@ -25,10 +25,12 @@ def side_by_side(states: list[State]) -> States:
     return jax.jit(lambda *states: jax.tree.map(lambda *leaves: jnp.stack(leaves), *states))(*states)
 
 
-def compiler_options(states: States) -> dict[str, Any]:
-    """For ``train_rounds``: on CPU, XLA's fused products (YNNPACK) slow networks down that do not convolve."""
-    small = jax.default_backend() == "cpu" and not _convolves(states)
-    return {"xla_cpu_experimental_ynn_fusion_type": ""} if small else {}
+def compile_rounds(game: Game, dtype: Any, states: States, *given: Any) -> jax.stages.Compiled:
+    """``train_rounds`` for arguments like these, arrays or their shapes: the program that the loop dispatches."""
+    options = {}
+    if jax.default_backend() == "cpu" and not _convolves(states):
+        options["xla_cpu_experimental_ynn_fusion_type"] = ""  # fused products slow small networks down
+    return train_rounds.lower(game, dtype, states, *given).compile(options)
 
 
 def _convolves(states: States | list[State]) -> bool:
@@ -37,9 +39,14 @@ def _convolves(states: States | list[State]) -> bool:
     return any(leaf.ndim == 4 + mapped for leaf in jax.tree.leaves(state.nets))
 
 
-def of_run(states: States, number: int) -> State:
-    """One run's state."""
-    return states[number] if isinstance(states, tuple) else jax.tree.map(lambda x: x[number], states)
+def apart(states: States) -> tuple[State, ...]:
+    """The state of each run."""
+    return states if isinstance(states, tuple) else _rows(states)
+
+
+@jax.jit
+def _rows(states: State) -> tuple[State, ...]:
+    return tuple(jax.tree.map(lambda x, i=i: x[i], states) for i in range(len(states.step)))
 
 
 @partial(jax.jit, static_argnames=("game", "dtype"), donate_argnames="states")

@@ -28,7 +28,7 @@ from gan_zoo.errors import UserError, choose
 from gan_zoo.evaluate import evaluate, summary
 from gan_zoo.game import Phase
 from gan_zoo.log import Log
-from gan_zoo.rounds import States, compiler_options, of_run, side_by_side, train_rounds
+from gan_zoo.rounds import States, apart, compile_rounds, side_by_side
 from gan_zoo.step import State, new_state
 from gan_zoo.workdir import Workdir
 
@@ -181,8 +181,7 @@ class Run:
         return math.gcd(config.rounds_per_dispatch, phase.rounds, within, offset, *every)
 
     def _each(self, states: States) -> Iterator[tuple[Seed, State]]:
-        for i, seed in enumerate(self.seeds):
-            yield seed, of_run(states, i)
+        yield from zip(self.seeds, apart(states), strict=True)
 
     def _begin(self, number: int, earlier: list[State] | None) -> list[State]:
         """The states at the start of a phase; the first one may start from another run's networks."""
@@ -204,10 +203,10 @@ class Run:
         return [feed.of_seed(seed.config.seed) for seed in self.seeds]
 
     def _compile(self, phase: Phase, states: States, *given: Any):
-        """train_rounds for this phase, compiled here and only here."""
+        """What plays this phase, compiled here and only here."""
         began = time.perf_counter()
         with self.log.pause():
-            step = train_rounds.lower(phase.game, self.dtype, states, *given).compile(compiler_options(states))
+            step = compile_rounds(phase.game, self.dtype, states, *given)
         seconds = time.perf_counter() - began
         self.compile_seconds += seconds
         log.info("%s: compiled in %.1f s", phase.name, seconds)

@@ -25,3 +25,9 @@ def cache(tmp_path_factory, worker_id) -> Path:
     folder = (base if worker_id == "master" else base.parent) / "cache"  # pytest-xdist: one for all workers
     folder.mkdir(exist_ok=True)
     return folder
+
+
+@pytest.fixture
+def own_data(tmp_path, monkeypatch) -> None:
+    """The test has its own folder of data sets."""
+    monkeypatch.setenv("GAN_ZOO_DATA", str(tmp_path / "zoo"))

@@ -3,58 +3,56 @@
 import shutil
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from tools import PROJECT, command, environment, lines, mesh_of, play, result, shrunk
+from tools import PROJECT, command, environment, lines, play, play_seeds, result, shrunk
 
 from gan_zoo import config as configs
 from gan_zoo import data
-from gan_zoo.data.feed import Feed
 from gan_zoo.evaluate import summary
-from gan_zoo.rounds import of_run, side_by_side, train_rounds
+from gan_zoo.rounds import side_by_side
 from gan_zoo.step import State, new_state
 
 SEEDS = (3, 4)
 POINTS, IMAGES = "configs/gan.py:25gaussians", "configs/dcgan.py:digits"
 
 
-def together(config, dispatches: int, rounds: int):
-    """Plays the seeds in one program: (states, metrics [rounds, S])."""
-    spec, (phase,) = configs.build(config)
-    source = data.load(config.dataset, "train", config.image_shape)
-    mesh = mesh_of(1)
-    with jax.set_mesh(mesh):
-        feed = Feed(source, 0, 0, config.batch_size, phase.game.turns, mesh, jnp.float32)
-        feeds = [feed.of_seed(seed) for seed in SEEDS]
-        batch = data.example(spec, config.batch_size)
-        states = side_by_side([new_state(phase.game, jax.random.key(seed), batch) for seed in SEEDS])
-        history = []
-        for dispatch in range(dispatches):
-            given = tuple(feed.given(dispatch * rounds, rounds) for feed in feeds)
-            states, metrics = train_rounds(phase.game, jnp.float32, states, {}, feed.arrays, given)
-            history.append(jax.device_get(metrics))
-    return states, {name: np.concatenate([one[name] for one in history]) for name in history[0]}
-
-
-@pytest.mark.parametrize("name, dispatches, rounds", [(POINTS, 2, 3), (IMAGES, 3, 1)])
-def test_each_seed_is_the_run_of_that_seed_alone(name, dispatches, rounds):
+@pytest.mark.parametrize("name, at_once", [(POINTS, 3), (IMAGES, 1)])
+def test_each_seed_is_the_run_of_that_seed_alone(name, at_once):
     config, _ = shrunk(name)
-    states, metrics = together(config, dispatches, rounds)
-    assert isinstance(states, State) == (name == POINTS)  # mapped; networks that convolve are not, on CPU
+    states, metrics, _ = play_seeds(config, SEEDS, rounds=6, devices=1, at_once=at_once)
     for number, seed in enumerate(SEEDS):
         config.seed = seed
-        alone, history, _ = play(config, dispatches * rounds, devices=1)
-        for key in history[0]:
-            wanted = [one[key] for one in history]
-            np.testing.assert_allclose(metrics[key][:, number], wanted, rtol=1e-3, atol=1e-4, err_msg=key)
-        mine = of_run(states, number)
-        assert int(mine.step) == dispatches * rounds
+        alone, history, _ = play(config, rounds=6, devices=1)
+        for mine, wanted in zip(metrics, history, strict=True):
+            for key in wanted:
+                np.testing.assert_allclose(mine[key][number], wanted[key], rtol=1e-3, atol=1e-4, err_msg=key)
+        mine = states[number]
+        assert int(mine.step) == 6
         np.testing.assert_array_equal(jax.random.key_data(mine.rng), jax.random.key_data(alone.rng))
         for a, b in zip(jax.tree.leaves(mine.nets), jax.tree.leaves(alone.nets), strict=True):
             np.testing.assert_allclose(a, b, atol=2e-3)
-    first, second = (jax.tree.leaves(of_run(states, number).nets) for number in (0, 1))
+    first, second = (jax.tree.leaves(state.nets) for state in states)
     assert any(np.abs(a - b).max() > 0.01 for a, b in zip(first, second, strict=True)), "the seeds are one run"
+
+
+@pytest.mark.parametrize("name", [POINTS, IMAGES])
+def test_seeds_on_eight_devices_are_those_on_one(name):
+    with jax.enable_x64(True):
+        config, _ = shrunk(name, "config.precision=float64")
+        (_, one, _), (_, eight, _) = (play_seeds(config, SEEDS, rounds=6, devices=count) for count in (1, 8))
+    for a, b in zip(one, eight, strict=True):
+        for key in a:
+            assert a[key].shape == (2,)
+            np.testing.assert_allclose(a[key], b[key], atol=1e-8, rtol=0, err_msg=key)
+
+
+def test_networks_that_convolve_are_not_mapped_on_cpu():
+    for name, mapped in ((POINTS, True), (IMAGES, False)):
+        config, _ = shrunk(name)
+        spec, (phase,) = configs.build(config)
+        state = new_state(phase.game, jax.random.key(0), data.example(spec, 16))
+        assert isinstance(side_by_side([state, state]), State) == mapped
 
 
 @pytest.fixture(scope="module")

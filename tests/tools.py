@@ -11,11 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from PIL import Image
 
 from gan_zoo import config as configs
 from gan_zoo import data
 from gan_zoo.data.feed import Feed
-from gan_zoo.step import new_state, train_step
+from gan_zoo.rounds import apart, compile_rounds, side_by_side
+from gan_zoo.step import new_state
 
 PROJECT = Path(__file__).resolve().parent.parent
 # Every member with each of its small data sets that needs no file.
@@ -51,21 +53,30 @@ def mesh_of(count: int) -> Mesh:
 
 
 def play(config, rounds: int, devices: int):
-    """Plays rounds of the first phase on real data: (final state, metrics of each round, first batches)."""
+    """Plays rounds of the first phase on real data: (final state, metrics of each round, compiled program)."""
+    (state,), history, program = play_seeds(config, [config.seed], rounds, devices)
+    return state, [{key: values[0] for key, values in metrics.items()} for metrics in history], program
+
+
+def play_seeds(config, seeds, rounds: int, devices: int, at_once: int = 1):
+    """Plays as the loop does, so many rounds at once: (each seed's state, metrics [S] of each round, program)."""
     spec, phases = configs.build(config)
     game, mesh = phases[0].game, mesh_of(devices)
     dtype = jnp.float64 if config.precision == "float64" else jnp.float32
     source = data.load(config.dataset, "train", config.image_shape)
     with jax.set_mesh(mesh):
-        feed = Feed(source, config.seed, 0, config.batch_size, game.turns, mesh, dtype)
-        first = feed(0)
-        state = new_state(game, jax.random.key(config.seed), jax.tree.map(lambda x: x[0], first))
-        state = jax.device_put(state, NamedSharding(mesh, PartitionSpec()))
-        history = []
-        for step in range(rounds):
-            state, metrics = train_step(game, state, {}, feed(step))
-            history.append(jax.device_get(metrics))
-    return state, history, first
+        feed = Feed(source, 0, 0, config.batch_size, game.turns, mesh, dtype)
+        feeds = [feed.of_seed(seed) for seed in seeds]
+        batch, everywhere = data.example(spec, config.batch_size, dtype), NamedSharding(mesh, PartitionSpec())
+        begin = lambda seed: jax.device_put(new_state(game, jax.random.key(seed), batch), everywhere)
+        states, history, program = side_by_side([begin(seed) for seed in seeds]), [], None
+        for step in range(0, rounds, at_once):
+            given = ({}, feed.arrays, tuple(one.given(step, at_once) for one in feeds))
+            program = program or compile_rounds(game, dtype, states, *given)
+            states, metrics = program(states, *given)
+            metrics = jax.device_get(metrics)
+            history += [{key: values[row] for key, values in metrics.items()} for row in range(at_once)]
+        return apart(states), history, program
 
 
 def environment(cache: Path, devices: int = 1, **more: str) -> dict[str, str]:
@@ -102,3 +113,15 @@ def lines(workdir: Path) -> list[dict]:
 def fields(cls) -> set[str]:
     """Names of a dataclass's fields."""
     return {field.name for field in dataclasses.fields(cls)}
+
+
+def noise(*shape: int, seed: int = 0, dtype=np.uint8) -> np.ndarray:
+    """Random pixels, the same every time."""
+    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+
+def write_image(path: Path, array: np.ndarray | Image.Image, **options) -> None:
+    """Writes an image file and the folder around it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = array if isinstance(array, Image.Image) else Image.fromarray(array)
+    image.save(path, **options)

@@ -28,7 +28,7 @@ def zoo(config):
 
     from gan_zoo.data.feed import Feed
     from gan_zoo.devices import local_mesh
-    from gan_zoo.rounds import compiler_options, side_by_side, train_rounds
+    from gan_zoo.rounds import compile_rounds, side_by_side
     from gan_zoo.step import new_state
 
     spec, (phase,) = configs.build(config)
@@ -41,7 +41,7 @@ def zoo(config):
         states = side_by_side([state])
         given = lambda played: ({}, feed.arrays, (feed.given(played),))
         began = time.perf_counter()
-        step = train_rounds.lower(phase.game, jnp.float32, states, *given(0)).compile(compiler_options(states))
+        step = compile_rounds(phase.game, jnp.float32, states, *given(0))
         facts = {"jax": jax.__version__, "compile_seconds": round(time.perf_counter() - began, 2), "parameters": counts}
         facts["gflop"] = round(step.cost_analysis()["flops"] / 1e9, 3)
     played = 0

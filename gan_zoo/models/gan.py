@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from gan_zoo import losses, optimizers
 from gan_zoo.data import Spec
@@ -70,6 +71,18 @@ class Model:
         def judge(variables, image, batch, rng):
             return run(discriminator, variables, image, label(batch), rngs={"dropout": rng})
 
+        def judge_both(variables, fake, batch, keys):
+            if set(variables) == {"params"}:  # nothing remembers or couples samples: one pass, with larger products
+                both = {"image": _interleaved(batch["image"], fake)}
+                if self.conditioning != "none":
+                    both["label"] = _interleaved(batch["label"], batch["label"])
+                logits, variables = judge(variables, both["image"], both, keys[0])
+                return *logits.reshape(-1, 2).T, variables
+            # Two passes: real and fake images each have their own batch statistics.
+            on_real, variables = judge(variables, batch["image"], batch, keys[0])
+            on_fake, variables = judge(variables, fake, batch, keys[1])
+            return on_real, on_fake, variables
+
         def init(rng: jax.Array, batch: Batch) -> Nets:
             keys = jax.random.split(rng, 3)
             z = noise(keys[0], batch)
@@ -83,9 +96,7 @@ class Model:
         def discriminator_loss(nets, batch, rng, step):
             keys = jax.random.split(rng, 5)
             fake, _ = run(generator, nets["generator"], noise(keys[0], batch), label(batch))
-            # Two passes: real and fake images each have their own batch statistics.
-            on_real, variables = judge(nets["discriminator"], batch["image"], batch, keys[1])
-            on_fake, variables = judge(variables, fake, batch, keys[2])
+            on_real, on_fake, variables = judge_both(nets["discriminator"], fake, batch, keys[1:3])
             adversarial = loss.discriminator(on_real, on_fake)
             metrics = {"adversarial": adversarial, "real": on_real.mean(), "fake": on_fake.mean()}
             penalty = self._penalty(lambda x: judge(variables, x, batch, keys[3])[0], batch, fake, keys[4])
@@ -136,3 +147,8 @@ class Model:
                 "set config.discriminator.norm=none (or layer)"
             )
         find("architectures", self.architecture).check(spec.shape)
+
+
+def _interleaved(a: jax.Array, b: jax.Array) -> jax.Array:
+    """[2B, ...]: a0, b0, a1, b1, ... In this order each device keeps its own share."""
+    return jnp.stack([a, b], axis=1).reshape(-1, *a.shape[1:])

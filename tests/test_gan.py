@@ -1,0 +1,65 @@
+"""The noise-to-image family: what its losses compute, written out from its networks."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tools import shrunk
+
+from gan_zoo import config as configs
+from gan_zoo import data, losses
+from gan_zoo.data.feed import read
+from gan_zoo.game import run
+from gan_zoo.noise import NOISE, draw
+from gan_zoo.registry import find
+from gan_zoo.step import new_state
+
+
+@pytest.mark.parametrize(
+    "name, overrides, passes",
+    [
+        ("configs/gan.py:25gaussians", [], 1),
+        ("configs/cgan.py:digits", [f"config.discriminator.dropout_{where}=0.0" for where in ("input", "hidden")], 1),
+        ("configs/sngan.py:digits", [], 2),
+        ("configs/dcgan.py:digits", [], 2),
+    ],
+)
+def test_the_discriminator_sees_real_and_fake_images_with_their_labels(name, overrides, passes):
+    """One pass over both, where nothing couples or remembers, is the same as one over each."""
+    with jax.enable_x64(True):
+        config, _ = shrunk(name, "config.precision=float64", *overrides)
+        spec, (phase,) = configs.build(config)
+        source = data.load(config.dataset, "train")
+        order = jnp.arange(config.batch_size)[None]
+        batch = {key: x[0] for key, x in read(source.arrays, {"order": order}, jnp.float64).items()}
+        nets = new_state(phase.game, jax.random.key(1), batch).nets
+        rng = jax.random.key(2)
+        player = phase.game.players["discriminator"]
+        (value, (_, metrics)), gradient = jax.value_and_grad(
+            lambda params: player.loss(
+                {**nets, "discriminator": {**nets["discriminator"], "params": params}}, batch, rng, 0
+            ),
+            has_aux=True,
+        )(nets["discriminator"]["params"])
+
+        family = find("architectures", config.architecture)
+        given = {"classes": spec.classes, "conditioning": config.conditioning}
+        generator = family.Generator(shape=spec.shape, **given, **config.generator)
+        spectral = config.regularizer == "spectral_norm"
+        discriminator = family.Discriminator(spectral_norm=spectral, **given, **config.discriminator)
+        label = None if config.conditioning == "none" else batch["label"]
+        z = draw(NOISE[config.noise], jax.random.split(rng, 5)[0], batch, config.noise_size)
+        fake, _ = run(generator, nets["generator"], z, label)
+
+        def by_hand(params):
+            variables = {**nets["discriminator"], "params": params}
+            rngs = {"dropout": rng}
+            on_real, variables = run(discriminator, variables, batch["image"], label, rngs=rngs)
+            on_fake, _ = run(discriminator, variables, fake, label, rngs=rngs)
+            return losses.ADVERSARIAL[config.loss].discriminator(on_real, on_fake)
+
+        wanted, wanted_gradient = jax.value_and_grad(by_hand)(nets["discriminator"]["params"])
+    assert (set(nets["discriminator"]) == {"params"}) == (passes == 1)
+    np.testing.assert_allclose(value, wanted, rtol=1e-12)
+    np.testing.assert_allclose(metrics["adversarial"], wanted, rtol=1e-12)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12), gradient, wanted_gradient)

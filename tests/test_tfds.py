@@ -1,0 +1,96 @@
+"""The TFDS catalog, on sets that are prepared here."""
+
+import socket
+import time
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from tools import noise, write_image
+
+from gan_zoo import data
+from gan_zoo.data import tfds
+from gan_zoo.errors import UserError
+
+pytestmark = pytest.mark.usefixtures("own_data")
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory):
+    """Two tiny sets, prepared: one with a test split and its pictures as PNG, one without either."""
+    tensorflow_datasets = pytest.importorskip("tensorflow_datasets")
+    features, root = tensorflow_datasets.features, tmp_path_factory.mktemp("catalog")
+    pictures = noise(20, 8, 10, 3)
+    for index, picture in enumerate(pictures):
+        write_image(root / "png" / f"{index}.png", picture)
+
+    class Tiny(tensorflow_datasets.core.GeneratorBasedBuilder, skip_registration=True):
+        """Tiny pictures."""
+
+        VERSION = tensorflow_datasets.core.Version("1.0.0")
+        BUILDER_CONFIGS = [tensorflow_datasets.core.BuilderConfig(name=name) for name in ("two", "one")]
+
+        def _info(self):
+            shape = {"shape": (8, 10, 3), "dtype": np.uint8}
+            image = features.Image(**shape) if self.builder_config.name == "two" else features.Tensor(**shape)
+            label = features.ClassLabel(names=["even", "odd"])
+            described = features.FeaturesDict({"image": image, "label": label})
+            return tensorflow_datasets.core.DatasetInfo(builder=self, features=described, disable_shuffling=True)
+
+        def _split_generators(self, manager):
+            two = {
+                "train": self._generate_examples(range(15)),
+                "test": self._generate_examples(range(15, 20)),
+            }
+            return two if self.builder_config.name == "two" else {"train": self._generate_examples(range(20))}
+
+        def _generate_examples(self, indices):
+            for index in indices:
+                path = root / "png" / f"{index}.png"  # given a path, TFDS stores the file without TensorFlow
+                image = path if self.builder_config.name == "two" else pictures[index]
+                yield index, {"image": image, "label": index % 2}
+
+    for config in ("two", "one"):
+        Tiny(config=config, data_dir=root / "tfds", file_format="array_record").download_and_prepare()
+    return root, pictures
+
+
+@pytest.mark.parametrize(("config", "sizes"), [("/two", (15, 5)), ("/one", (18, 2)), ("", (15, 5))])
+def test_tfds_reads_a_prepared_set(catalog, monkeypatch, config, sizes):
+    root, pictures = catalog
+    monkeypatch.setenv("GAN_ZOO_DATA", str(root))
+    monkeypatch.setattr(tfds, "reachable", lambda: pytest.fail("a prepared set needs no network"))
+    train, test = (data.load(f"tfds:tiny{config}", split, (8, 10, 3), 2) for split in ("train", "test"))
+    assert (train.size, test.size) == sizes and train.class_names == ("even", "odd")
+    np.testing.assert_array_equal(np.concatenate([train.arrays["image"], test.arrays["image"]]), pictures)
+    assert test.arrays["label"].tolist() == [index % 2 for index in range(train.size, 20)]
+    gray = data.load(f"tfds:tiny{config}", "test", (4, 4, 1))
+    assert gray.arrays["image"].shape == (sizes[1], 4, 4, 1) and set(gray.arrays) == {"image"}
+    assert data.bring(f"tfds:tiny{config}").is_dir()
+
+
+def test_tfds_refuses_what_does_not_fit(catalog, monkeypatch):
+    monkeypatch.setenv("GAN_ZOO_DATA", str(catalog[0]))
+    with pytest.raises(UserError, match="needs config.image_shape"):
+        data.spec("tfds:tiny")
+    with pytest.raises(UserError, match="2 classes"):
+        data.load("tfds:tiny", "train", (8, 10, 3), 3)
+    assert data.spec("tfds:nowhere", (8, 10, 3), 3) == data.Spec("tfds:nowhere", (8, 10, 3), 3)
+    with pytest.raises(UserError, match="no set 'nowhere'"):
+        data.load("tfds:nowhere", "train", (8, 10, 3))
+
+
+def test_tfds_offline_is_told_in_ten_seconds(monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(30))  # a silent name server
+    monkeypatch.setattr(tfds, "PATIENCE", 3)
+    start = time.monotonic()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: name == "tensorflow" or find_spec(name, *rest))
+    with pytest.raises(UserError, match=r"the network is missing.*`./launch.sh data tfds:cifar10`"):
+        data.load("tfds:cifar10", "train", (32, 32, 3), 10)
+    assert time.monotonic() - start < 10
+    monkeypatch.setattr(
+        "importlib.util.find_spec",
+        lambda name, *rest: None if name == "tensorflow" else find_spec(name, *rest),
+    )
+    with pytest.raises(UserError, match="TensorFlow is missing"):
+        data.load("tfds:cifar10", "train", (32, 32, 3), 10)
