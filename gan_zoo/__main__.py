@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import json
 import logging
 import os
 import runpy
@@ -18,7 +19,10 @@ EXPERIMENTS = PROJECT / "experiments"
 
 USAGE = """\
 ./launch.sh [train] [CONFIG[:DATA]] [--workdir=DIR] [--init-from=DIR] [--config.FIELD=VALUE ...]
-./launch.sh evaluate --workdir=DIR [--checkpoint=ROUND]
+./launch.sh evaluate --workdir=DIR [--checkpoint=ROUND] [--num-samples=N] [--metrics=fid,kid,...] [--real=DATA]
+                     [--extractor=NAME] [--output=FILE.json]
+./launch.sh evaluate --fake=FOLDER --real=DATA [--metrics=fid,kid,...] [--extractor=NAME] [--output=FILE.json]
+./launch.sh compare DIR DIR ...
 ./launch.sh sample --workdir=DIR [--num=N] [--label=K] [--seed=S] [--output=FILE.png] [--checkpoint=ROUND]
 ./launch.sh describe [CONFIG[:DATA]] [--compile] [--config.FIELD=VALUE ...]
 ./launch.sh list
@@ -47,19 +51,47 @@ def train(args: argparse.Namespace, overrides: list[str]) -> None:
 
 
 def evaluate(args: argparse.Namespace, overrides: list[str]) -> None:
-    """Scores the newest checkpoint of a run."""
+    """Scores the newest checkpoint of a run, or a folder of images."""
     import jax
 
     from gan_zoo import trained, workdir
-    from gan_zoo.evaluate import evaluate
+    from gan_zoo.devices import make_mesh, prepare
+    from gan_zoo.evaluate import METRICS, Request, evaluate, evaluate_folder
 
+    asked = (args.num_samples, args.metrics, args.real, args.extractor)
+    metrics = args.metrics.split(",") if args.metrics else METRICS
+    if args.fake:
+        prepare("float32")
+        with jax.set_mesh(make_mesh()):
+            _report(evaluate_folder(args.fake, Request(0, metrics, args.real or "", args.extractor or "")), args.output)
+        return
     path = _needs_workdir(args)
-    evaluation = evaluate(trained.load(path, args.checkpoint))
+    learned = trained.load(path, args.checkpoint)
+    samples = learned.config.eval_samples if args.num_samples is None else args.num_samples
+    with jax.set_mesh(make_mesh()):
+        request = Request(samples, metrics, args.real or "", args.extractor or "")
+        evaluation = evaluate(learned, request, path / "samples" if jax.process_index() == 0 else None)
     if jax.process_index() > 0:
         return
-    if args.checkpoint is None:
-        workdir.write(path / "evaluation.json", evaluation)
-    _report(evaluation)
+    if args.checkpoint is None and not any(asked):  # the run's own protocol
+        kept = workdir.read(path / "evaluation.json") or {}
+        workdir.write(path / "evaluation.json", {**kept, **evaluation})
+    _report(evaluation, args.output)
+
+
+def compare(args: argparse.Namespace, overrides: list[str]) -> None:
+    """The scores of several runs side by side; refuses what was measured in different ways."""
+    from gan_zoo import workdir
+    from gan_zoo.evaluate import compare
+
+    paths = [args.config, *args.more]
+    found = {path: workdir.read(Path(path, "evaluation.json")) for path in paths if path}
+    if len(found) < 2 or None in found.values():
+        none = [path for path, evaluation in found.items() if evaluation is None]
+        raise UserError(f"no evaluation.json in {', '.join(none)}" if none else "say which runs: compare DIR DIR ...")
+    rows = [["", *(str(path) for path in found)]]
+    rows += [[name, *(_short(value) for value in values)] for name, values in compare(found)]
+    _table(rows)
 
 
 def sample(args: argparse.Namespace, overrides: list[str]) -> None:
@@ -116,6 +148,7 @@ def experiment(name: str, *arguments: str) -> int:
 COMMANDS = {
     "train": train,
     "evaluate": evaluate,
+    "compare": compare,
     "sample": sample,
     "describe": describe,
     "list": members,
@@ -169,7 +202,7 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     if overrides and command not in ("train", "describe"):
         raise UserError(f"{command} takes a run as it was trained: leave --{overrides[0]} out")
     parser = _Parser(usage=USAGE, add_help=True, allow_abbrev=False)
-    parser.add_argument("config", nargs="?", default=None if command == "data" else DEFAULT)
+    parser.add_argument("config", nargs="?", default=None if command in ("data", "compare") else DEFAULT)
     parser.add_argument("--workdir")
     parser.add_argument("--init-from")
     parser.add_argument("--num", type=int, default=16)
@@ -178,6 +211,11 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     parser.add_argument("--output")
     parser.add_argument("--checkpoint", type=int)
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--num-samples", type=int)
+    for name in ("metrics", "real", "fake", "extractor"):
+        parser.add_argument(f"--{name}")
+    if command == "compare":
+        parser.add_argument("more", nargs="*", default=[])
     return command, parser.parse_args([item for item in rest if not item.startswith("--config.")]), overrides
 
 
@@ -205,9 +243,31 @@ def _needs_workdir(args: argparse.Namespace) -> Path:
     return Path(args.workdir)
 
 
-def _report(evaluation: dict) -> None:
+def _report(evaluation: dict, output: str | None = None) -> None:
+    """A table on the screen: the score, the floor that held-out real images have, and the score of as many fakes."""
+    rows = [["", "value", "floor", "at as many", "images"]]
     for name, score in evaluation["scores"].items():
-        print(f"{name:24} {score['value']}")
+        pair = [score[key] for key in ("floor", "at_floor") if key in score]
+        spread = f" ± {_short(score['spread'])}" if "spread" in score and not isinstance(score["value"], list) else ""
+        number = str(pair[0]["samples"]) if pair else ""
+        rows.append([name, _short(score["value"]) + spread, *(_short(one["value"]) for one in pair), number])
+    _table(rows)
+    for warning in evaluation.get("warnings", []):
+        print(f"WARNING: {warning}")
+    if output:
+        Path(output).write_text(json.dumps(evaluation, indent=2) + "\n")
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(_short(item) for item in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _table(rows: list[list[str]]) -> None:
+    width = max(len(row[0]) for row in rows) + 2
+    for name, *cells in rows:
+        print((name.ljust(width) + "".join(cell.ljust(12) for cell in cells)).rstrip())
 
 
 if __name__ == "__main__":

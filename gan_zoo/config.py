@@ -42,8 +42,9 @@ RUN = {
     "sample_every": 500,
     "checkpoint_every": 500,
     "eval_every": 0,
-    "eval_samples": 10_000,
-    "best_score": "",  # the checkpoint with the highest such score is kept
+    "watch_samples": 1000,  # are scored every eval_every rounds, to see a collapse and to find the best checkpoint
+    "eval_samples": 10_000,  # are scored at the end
+    "best_score": "",  # the checkpoint with the best such score is kept
     "init_from": "",  # folder of another run whose networks this one starts from
 }
 COUNTS = ("rounds", "rounds_per_dispatch", "seeds", "batch_size", "log_every", "eval_samples")
@@ -172,17 +173,12 @@ def _buildable(model: Any, spec: data.Spec, config: ConfigDict) -> list[Phase]:
 def _check_ranges(config: ConfigDict) -> None:
     for name, value in flatten(config).items():
         last = name.rpartition(".")[2]
-        if last in (
-            "rounds",
-            "rounds_per_dispatch",
-            "seeds",
-            "batch_size",
-            "log_every",
-            "eval_samples",
-        ) or last.endswith(("_turns", "_size")):
+        if last in COUNTS or last.endswith(("_turns", "_size")):
             low, high = 1, 2**31 - 1
         elif last.endswith("_every") or last in ("seed", "learning_rate"):
             low, high = 0, float("inf") if last == "learning_rate" else 2**63 - 1
+        elif last == "watch_samples":
+            low, high = 10, 2**31 - 1  # fewer cannot be scored
         elif last == "ema_decay":
             low, high = 0, 1
         else:

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from gan_zoo.data.images import to_bytes
+
 SHORT_SIDE = 48  # pixels that an image takes at least, so that small ones can be read
 GAP = 2
 
@@ -12,7 +14,7 @@ GAP = 2
 def grid(images: np.ndarray) -> np.ndarray:
     """Images [rows, columns, H, W, C] in [-1, 1] side by side: uint8 [H', W', 3], small ones enlarged."""
     rows, columns, height, width, channels = images.shape
-    pixels = np.rint((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8)
+    pixels = to_bytes(images)
     pixels = np.repeat(pixels, 3, axis=-1) if channels == 1 else pixels
     scale = max(1, -(-SHORT_SIDE // min(height, width)))
     pixels = pixels.repeat(scale, axis=2).repeat(scale, axis=3)
@@ -37,4 +39,16 @@ def save_points(path: Path, made: np.ndarray, real: np.ndarray) -> None:
     side = 1.2 * np.abs(real if len(real) else made).max()
     axes.set(xlim=(-side, side), ylim=(-side, side), aspect="equal")
     figure.legend(loc="outside upper center", ncols=2, markerscale=3)
+    figure.savefig(path)
+
+
+def save_scores(path: Path, steps: list[int], scores: dict[str, list[float]]) -> None:
+    """Writes scores over the rounds as a PNG, a panel for each."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4 * len(scores), 3), dpi=100, layout="constrained")
+    panels = figure.subplots(1, len(scores), squeeze=False)[0]
+    for axes, (name, values) in zip(panels, scores.items(), strict=True):
+        axes.plot(steps, values, marker=".")
+        axes.set(xlabel="round", title=name, ylim=(min(0, *values), None))
     figure.savefig(path)

@@ -34,6 +34,7 @@ class Log:
         self.rounds: deque[tuple[int, Metrics]] = deque()
         self.phase, self.offset = "", 0
         self.seconds, self.consumed = 0.0, 0
+        self.latest: dict[str, np.ndarray] = {}  # averages [S] of what was flushed last
         self.since = time.perf_counter()
         if writes:
             self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1)
@@ -67,10 +68,16 @@ class Log:
         metrics = {name: np.concatenate([one[name] for one in noted]) for name in noted[0]}  # [N, S]
         count = len(next(iter(metrics.values())))
         _check(ends[-1] - count + 1, metrics, self.players, self.seeds)
+        self.latest = {name: values.mean(axis=0) for name, values in metrics.items()}
         self.seconds += seconds
         self.consumed += self.images * count
         self._write(ends[-1], count, metrics, self.images * count / seconds)
         self.since = time.perf_counter()
+
+    def gradients(self, seed: int) -> dict[str, float]:
+        """Player -> its gradient_norm for the seed at that place, as it was flushed last."""
+        norms = {name: values[seed] for name, values in self.latest.items() if name.endswith("/gradient_norm")}
+        return {name.partition("/")[0]: float(value) for name, value in norms.items()}
 
     def scores(self, number: int, values: dict[str, Any]) -> None:
         """Shows an evaluation's numbers in TensorBoard."""

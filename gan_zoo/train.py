@@ -20,12 +20,12 @@ from jax.sharding import NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
 
 from gan_zoo import config as configs
-from gan_zoo import data, figures, trained
+from gan_zoo import data, figures, trained, watch
 from gan_zoo.checkpoint import Checkpoints, Restored, fingerprint, from_leaves, to_leaves
 from gan_zoo.data.feed import Feed
 from gan_zoo.devices import check_batch, float_type, make_mesh, prepare
-from gan_zoo.errors import UserError, choose
-from gan_zoo.evaluate import evaluate, summary
+from gan_zoo.errors import UserError
+from gan_zoo.evaluate import Request, evaluate, summary
 from gan_zoo.game import Phase
 from gan_zoo.log import Log
 from gan_zoo.rounds import States, apart, compile_rounds, side_by_side
@@ -33,6 +33,8 @@ from gan_zoo.step import State, new_state
 from gan_zoo.workdir import Workdir
 
 COLUMNS = 10
+WATCHED = "evaluations.jsonl"
+CURVES = ("fid", "coverage")
 log = logging.getLogger("gan_zoo")
 
 
@@ -73,7 +75,6 @@ class Run:
         self.stop = Stop()
         self.compile_seconds = 0.0
         self.earlier_seconds = 0.0
-        self.scored = None  # the round of the last evaluation
         self.seeds = []
         for config, workdir in self._folders():
             checkpoints = Checkpoints(workdir.path / "checkpoints", self.ends)
@@ -99,7 +100,8 @@ class Run:
         restored = self._restore()
         start = restored[0].round if restored else 0
         folders = [self.workdir, *(seed.workdir for seed in self.seeds)]
-        self.workdir.cut_metrics(start)
+        for folder in folders:
+            folder.cut(start)
         if start == self.ends[-1] and all(self._is_finished(folder) for folder in folders):
             return self.workdir.read("result.json")
         for folder in folders:
@@ -161,12 +163,11 @@ class Run:
                 if due(config.sample_every) or last:
                     for seed, state in self._each(states):
                         self._pictures(seed, number, state, now)
-                # The final state is saved before it is scored, unless its score decides what is kept.
-                scoring = due(config.eval_every) if now < self.ends[-1] else config.best_score
-                scores = self._score(number, states, now) if scoring else None
-                if saving or (scores and config.best_score):
-                    for i, (seed, state) in enumerate(self._each(states)):
-                        self._save(seed, number, state, played, scores[i] if scores else None)
+                watching = due(config.eval_every) or (now == self.ends[-1] and config.best_score)
+                scores = self._watch(number, states, now) if watching else [None] * len(self.seeds)
+                for (seed, state), score in zip(self._each(states), scores, strict=True):
+                    if saving or score is not None:
+                        self._save(seed, number, state, played, score)
             if stopping and now < self.ends[-1]:
                 for seed in self.seeds:
                     seed.checkpoints.wait()
@@ -250,21 +251,45 @@ class Run:
             tag = name if len(self.seeds) == 1 else f"{name}/seed_{seed.config.seed}"
             self.log.board.add_image(tag, figures.grid(images), now, dataformats="HWC")
 
-    def _score(self, number: int, states: States, now: int) -> list[float | None]:
-        """Evaluates; the score that the config names decides which checkpoint of each seed is the best."""
-        evaluations, chosen = [], []
-        for seed, state in self._each(states):
-            evaluation = evaluate(self._trained(seed, number, state, now))
+    def _watch(self, number: int, states: States, now: int) -> list[float | None]:
+        """Scores a few samples, warns of a collapse, and says how good each seed is by the score that decides."""
+        lines = []
+        for i, (seed, state) in enumerate(self._each(states)):
+            evaluation = evaluate(self._trained(seed, number, state, now), Request(self.config.watch_samples))
+            line = watch.line(evaluation, self.log.gradients(i))
+            self._note(seed, line)
+            lines.append(line)
+        scores = [line["scores"] for line in lines]
+        self.log.scores(now, {name: np.mean([one[name] for one in scores]).item() for name in scores[0]})
+        return [watch.goodness(self.config.best_score, line) for line in lines]
+
+    def _note(self, seed: Seed, line: dict[str, Any]) -> None:
+        """Keeps an evaluation with what the watch warns of, and draws all that there are."""
+        history = seed.workdir.lines(WATCHED)
+        line["warnings"] = watch.warnings(history, line)
+        seed.workdir.append(WATCHED, line)
+        lines = [*history, line]
+        shown = {name: [one["scores"][name] for one in lines] for name in CURVES if name in line["scores"]}
+        if not self.workdir.writes:
+            return
+        figures.save_scores(seed.workdir.path / "scores.png", [one["step"] for one in lines], shown)
+        for warning in line["warnings"]:
+            log.warning("SEED %d, %s", seed.config.seed, warning)
+
+    def _score(self, states: list[State]) -> None:
+        """Evaluates the final state; says too what the watch warned of, and which round was the best."""
+        evaluations, step = [], self.ends[-1]
+        for seed, state in zip(self.seeds, states, strict=True):
+            learned = self._trained(seed, len(self.phases) - 1, state, step)
+            evaluation = evaluate(learned, pictures=seed.workdir.path / "samples" if self.workdir.writes else None)
+            if not any(line["step"] == step for line in seed.workdir.lines(WATCHED)):
+                self._note(seed, watch.line(evaluation))
+            evaluation |= watch.report(seed.workdir.lines(WATCHED), self.config.best_score)
             seed.workdir.write("evaluation.json", evaluation)
             evaluations.append(evaluation)
-            values = {name: score["value"] for name, score in evaluation["scores"].items()}
-            best = self.config.best_score
-            chosen.append(values[choose("score (config.best_score)", best, values)] if best else None)
         together = summary([seed.config.seed for seed in self.seeds], evaluations)
         self.workdir.write("evaluation.json", together)
-        self.log.scores(now, {name: score["value"] for name, score in together["scores"].items()})
-        self.scored = now
-        return chosen
+        self.log.scores(step, {name: score["value"] for name, score in together["scores"].items()})
 
     def _finish(self, states: list[State]) -> dict[str, Any]:
         """Evaluates the final state and writes result.json."""
@@ -273,9 +298,8 @@ class Run:
         for seed in self.seeds:
             seed.checkpoints.wait()
         self.stop.close()  # all is saved: from here a signal may end the process at once
-        if self.scored != step:
-            with self.log.pause():
-                self._score(len(self.phases) - 1, tuple(states), step)
+        with self.log.pause():
+            self._score(states)
         result = {
             "step": step,
             "seconds": round(seconds, 2),

@@ -1,9 +1,10 @@
 """The folder of one run: who may write there, what lies in it, and whether a command continues it.
 
-config.json  versions.json  metrics.jsonl  evaluation.json  result.json
+config.json  versions.json  metrics.jsonl  evaluations.jsonl  evaluation.json  result.json
 checkpoints/<round>/  samples/  tensorboard/
 """
 
+import contextlib
 import fcntl
 import importlib.metadata
 import json
@@ -76,21 +77,27 @@ class Workdir:
         for name in names if self.writes else ():
             (self.path / name).unlink(missing_ok=True)
 
-    def cut_metrics(self, step: int) -> None:
-        """Drops the lines of metrics.jsonl after a round, and a line that was cut off while it was written."""
-        file = self.path / "metrics.jsonl"
-        if not self.writes or not file.exists():
-            return
-        kept = []
-        for line in file.read_text().splitlines():
-            try:
-                if json.loads(line)["step"] <= step:
-                    kept.append(line + "\n")
-            except (json.JSONDecodeError, KeyError):
-                continue
-        partial = file.with_suffix(".partial")
-        partial.write_text("".join(kept))
-        os.replace(partial, file)
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        """The lines of a .jsonl file; a line that was cut off while it was written is none."""
+        found, file = [], self.path / name
+        for line in file.read_text().splitlines() if file.exists() else ():
+            with contextlib.suppress(json.JSONDecodeError):
+                found.append(json.loads(line))
+        return found
+
+    def append(self, name: str, line: dict[str, Any]) -> None:
+        """Adds a line to a .jsonl file."""
+        if self.writes:
+            with open(self.path / name, "a") as file:
+                file.write(json.dumps(line) + "\n")
+
+    def cut(self, step: int) -> None:
+        """Drops what the .jsonl files say of rounds after ``step``."""
+        for file in self.path.glob("*.jsonl") if self.writes else ():
+            kept = [line for line in self.lines(file.name) if line.get("step", step + 1) <= step]
+            partial = file.with_suffix(".partial")
+            partial.write_text("".join(json.dumps(line) + "\n" for line in kept))
+            os.replace(partial, file)
 
     def _compare(self, config: ConfigDict) -> None:
         earlier = self.read("config.json")

@@ -88,6 +88,16 @@ ALLOWED = {
     **{name: {"errors", "data"} | within("data") - {"data.feed"} for name in within("data") | {"data"}},
     "data.feed": {"data", "data.order", "game"},
     **{
+        name: {"errors", "devices", "metrics"}
+        | within("metrics")
+        | within("pretrained")
+        | within("data")
+        | {"data", "checkpoint", "game", "step", "layers", "pretrained"}
+        for name in within("metrics")
+    },
+    **{name: {"errors", "devices", "pretrained"} for name in within("pretrained")},
+    "watch": {"errors"},
+    **{
         name: {"losses", "optimizers", "data", "errors", "game", "noise", "registry", "models"}
         for name in within("models")
     },

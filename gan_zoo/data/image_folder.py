@@ -23,16 +23,32 @@ def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
 def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) -> Source:
     found = _list(argument)
     described = _describe(argument, found, image_shape)
-    files, names = found[split], _class_names(found)
+    return _reader(described, split, found[split], _class_names(found), bool(image_shape))
 
+
+def every(argument: str) -> Source:
+    """All images in a folder and below it, without labels and splits: those of a generator, for example."""
+    root = Path(argument).expanduser()
+    if not root.is_dir():
+        raise UserError(f"there is no folder {root}")
+    files = [(file, "") for file in _files(root)]
+    if not files:
+        raise UserError(f"{root} holds no images ({KNOWN})")
+    described = Spec(f"folder:{argument}", _shape(open_image(files[0][0])), 0)
+    return _reader(described, "all", files, (), False)
+
+
+def _reader(
+    described: Spec, split: str, files: list[tuple[Path, str]], names: tuple[str, ...], resizes: bool
+) -> Source:
     def read(index: int) -> tuple[np.ndarray, int]:
         path, name = files[index]
         image = open_image(path)
-        if not image_shape and _shape(image) != described.shape:
-            raise UserError(
-                f"{path} is {_shape(image)}, but the first image is {described.shape}: "
-                "set config.image_shape to (height, width, channels)"
+        if not resizes and _shape(image) != described.shape:
+            advice = (
+                "make them of one size" if split == "all" else "set config.image_shape to (height, width, channels)"
             )
+            raise UserError(f"{path} is {_shape(image)}, but the first image is {described.shape}: {advice}")
         return images.fit(image, described.shape), names.index(name) if names else 0
 
     return images.from_reader(described, split, len(files), read, names)
@@ -69,18 +85,20 @@ def _list(argument: str) -> Files:
 
 def _labelled(root: Path) -> list[tuple[Path, str]]:
     """Files with the name of the subfolder of root that they are in, in order of their names."""
-    files = sorted(
-        path.relative_to(root)
-        for path in root.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(root).parts)
-    )
-    labels = [file.parts[0] if len(file.parts) > 1 else "" for file in files]
+    files = _files(root)
+    parts = [file.relative_to(root).parts for file in files]
+    labels = [part[0] if len(part) > 1 else "" for part in parts]
     if "" in labels and any(labels):
-        stray = root / files[labels.index("")]
+        stray = files[labels.index("")]
         raise UserError(f"{stray} lies beside subfolders of images: move it into one, they are the labels")
-    return [(root / file, label) for file, label in zip(files, labels, strict=True)]
+    return list(zip(files, labels, strict=True))
+
+
+def _files(root: Path) -> list[Path]:
+    """The image files in a folder and below it, hidden ones left out, in order of their names."""
+    hidden = lambda path: any(part.startswith(".") for part in path.relative_to(root).parts)
+    found = (path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(path for path in found if not hidden(path))
 
 
 def _split(root: Path, files: list[tuple[Path, str]]) -> Files:

@@ -36,6 +36,11 @@ def fit_all(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.stack([fit(from_array(image), shape) for image in images])
 
 
+def to_bytes(images: np.ndarray) -> np.ndarray:
+    """Images in [-1, 1] as they are stored and shown: uint8, rounded to the nearest."""
+    return np.rint((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8)
+
+
 def from_array(image: np.ndarray) -> Image.Image:
     """The picture of an array uint8 [H, W, C]."""
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)

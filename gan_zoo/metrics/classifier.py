@@ -10,7 +10,7 @@ import logging
 import os
 import zipfile
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 import jax
@@ -22,9 +22,12 @@ from gan_zoo import data
 from gan_zoo.checkpoint import fingerprint, from_leaves, to_leaves
 from gan_zoo.data.feed import Feed
 from gan_zoo.devices import cache_folder, local_mesh
+from gan_zoo.errors import UserError
 from gan_zoo.game import Game, Player, Variables, infer, run
+from gan_zoo.metrics.arrays import rows
+from gan_zoo.metrics.extractors import Extractor
 from gan_zoo.metrics.networks import Classifier as Network
-from gan_zoo.step import new_state, train_step
+from gan_zoo.step import State, new_state, train_step
 
 BATCH = 128
 ROUNDS = (400, 2800)  # at least, at most; in between EPOCHS
@@ -35,25 +38,11 @@ log = logging.getLogger("gan_zoo")
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained judge: its accuracy on ``test_images`` held-out ones, and the hash of its weights."""
+    """A trained judge: what it sees of images, and its accuracy on ``test_images`` held-out ones."""
 
-    network: Network
-    variables: Variables
+    extractor: Extractor
     accuracy: float
     test_images: int
-    hash: str
-
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """The classes int [N] of images [N, H, W, C] in [-1, 1]."""
-        with jax.set_mesh(local_mesh()):
-            parts = [images[i : i + CHUNK] for i in range(0, len(images), CHUNK)]
-            padded = [np.resize(part, (CHUNK, *images.shape[1:])).astype(np.float32) for part in parts]
-            return np.concatenate([self._classes(p)[: len(part)] for p, part in zip(padded, parts, strict=True)])
-
-    @cached_property
-    def _classes(self):
-        classify = jax.jit(lambda variables, x: infer(self.network, variables, x)[0].argmax(axis=-1))
-        return lambda x: np.asarray(classify(self.variables, x))
 
 
 @lru_cache(maxsize=1)
@@ -63,20 +52,56 @@ def classifier(name: str, image_shape: tuple[int, ...] = (), classes: int = 0) -
     network = Network(train.spec.classes)
     folder = cache_folder() / "classifiers" / _content(train, test, network)
     folder.mkdir(parents=True, exist_ok=True)
-    with jax.set_mesh(local_mesh()), open(folder / ".lock", "w") as lock:
+    with open(folder / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be training the same one: take its result
-        rounds = min(ROUNDS[1], max(ROUNDS[0], EPOCHS * train.size // BATCH))
-        game = _game(network, rounds)
         if not _is_whole(folder):
             log.info("training the classifier of %s (once)", name)
-            _train(game, network, rounds, train, test, folder)
+            variables, rounds = _train(network, train)
+            _keep(folder, variables, {"accuracy": _accuracy(network, variables, test), "steps": rounds})
         noted = json.loads((folder / "classifier.json").read_text())
         with np.load(folder / "classifier.npz") as file:
             leaves = dict(file)
-        batch = data.example(train.spec, 1)
-        like = jax.eval_shape(lambda: {"classifier": new_state(game, jax.random.key(0), batch).nets["classifier"]})
-        variables = from_leaves(like, leaves)["classifier"]
-    return Classifier(network, variables, noted["accuracy"], test.size, fingerprint(leaves)[:16])
+    like = jax.eval_shape(lambda: _begin(_game(network, 1), train.spec).nets["classifier"])
+    variables = from_leaves({"classifier": like}, leaves)["classifier"]
+    return Classifier(_extractor(network, variables), noted["accuracy"], test.size)
+
+
+def classification_accuracy_score(images: np.ndarray, labels: np.ndarray, test: data.Source) -> float:
+    """Accuracy on real test images of a classifier trained on generated ones (Ravuri and Vinyals 2019, section 3).
+
+    Args:
+        images, labels: generated images uint8 [N, H, W, C] and the classes [N] that they were made from.
+
+    Raises:
+        UserError: images of another shape, or labels that the test set does not have.
+    """
+    images, labels = rows("images", images), np.asarray(labels)
+    if images.shape[1:] != test.spec.shape or images.dtype != np.uint8 or len(labels) != len(images):
+        raise UserError(f"need uint8 images [N, {test.spec.shape}] and a label for each, not {images.shape}")
+    if not np.isin(labels, np.arange(test.spec.classes)).all():
+        raise UserError(f"there are labels that {test.spec.name} does not have: it has {test.spec.classes} classes")
+    network = Network(test.spec.classes)
+    variables, _ = _train(network, data.in_memory(test.spec, "train", images, labels))
+    return _accuracy(network, variables, test)
+
+
+def _extractor(network: Network, variables: Variables) -> Extractor:
+    def apply(variables, images):
+        logits, features = infer(network, variables, images.astype(jnp.float32) / 127.5 - 1)
+        return features, logits
+
+    weights = fingerprint(to_leaves({"classifier": variables}))[:16]
+    protocol = {"extractor": "classifier", "weights": weights, "input": "as it is"}
+    return Extractor(apply, variables, protocol)
+
+
+def _keep(folder: Path, variables: Variables, noted: dict) -> None:
+    partial, leaves = folder / "partial.npz", to_leaves({"classifier": variables})
+    np.savez(partial, **leaves)
+    os.replace(partial, folder / "classifier.npz")
+    partial = folder / "partial.json"
+    partial.write_text(json.dumps({**noted, "hash": fingerprint(leaves)}))
+    os.replace(partial, folder / "classifier.json")  # written last: it says that all is there
 
 
 def _is_whole(folder: Path) -> bool:
@@ -102,25 +127,30 @@ def _game(network: Network, rounds: int) -> Game:
     return Game(init, {"classifier": player}, ema={"classifier": 0.99})
 
 
-def _train(game: Game, network: Network, rounds: int, train: data.Source, test: data.Source, folder: Path) -> None:
-    feed = Feed(train, 0, 0, BATCH, 1, local_mesh(), jnp.float32)
-    state = new_state(game, jax.random.key(0), jax.tree.map(lambda x: x[0], feed(0)))
-    for step in range(rounds):
-        state, metrics = train_step(game, state, {}, feed(step))
-        if step % 8 == 0:
-            jax.block_until_ready(metrics)
-    judge = Classifier(network, state.ema["classifier"], 0.0, 0, "")
-    right = total = 0
+def _begin(game: Game, spec: data.Spec) -> State:
+    return new_state(game, jax.random.key(0), data.example(spec, BATCH))
+
+
+def _train(network: Network, train: data.Source) -> tuple[Variables, int]:
+    """The averaged variables, and the rounds played; on one device, so that they are the same on any number."""
+    rounds = min(ROUNDS[1], max(ROUNDS[0], EPOCHS * train.size // BATCH))
+    game = _game(network, rounds)
+    with jax.set_mesh(local_mesh()):
+        feed = Feed(train, 0, 0, BATCH, 1, local_mesh(), jnp.float32)
+        state = _begin(game, train.spec)
+        for step in range(rounds):
+            state, metrics = train_step(game, state, {}, feed(step))
+            if step % 8 == 0:
+                jax.block_until_ready(metrics)
+    return jax.device_get(state.ema["classifier"]), rounds
+
+
+def _accuracy(network: Network, variables: Variables, test: data.Source) -> float:
+    extractor, right = _extractor(network, variables), 0
     for start in range(0, test.size, CHUNK):
         held_out = test.take(np.arange(start, min(start + CHUNK, test.size)))
-        right += int((judge.predict(held_out["image"] / 127.5 - 1) == held_out["label"]).sum())
-        total += len(held_out["label"])
-    partial, leaves = folder / "partial.npz", to_leaves({"classifier": state.ema["classifier"]})
-    np.savez(partial, **leaves)
-    os.replace(partial, folder / "classifier.npz")
-    partial = folder / "partial.json"
-    partial.write_text(json.dumps({"accuracy": right / total, "hash": fingerprint(leaves), "steps": rounds}))
-    os.replace(partial, folder / "classifier.json")  # written last: it says that all is there
+        right += int((extractor(held_out["image"])[1].argmax(axis=1) == held_out["label"]).sum())
+    return right / test.size
 
 
 def _content(train: data.Source, test: data.Source, network: Network) -> str:

@@ -1,0 +1,62 @@
+"""How near an image is to a given one: PSNR and SSIM, with the conventions of super-resolution papers as arguments."""
+
+from typing import Any
+
+import numpy as np
+from skimage.metrics import structural_similarity
+
+from gan_zoo.errors import UserError
+from gan_zoo.metrics.arrays import rows
+
+# ITU-R BT.601: RGB in [0, 1] to a luma in [16, 235].
+LUMA = np.array([65.481, 128.553, 24.966])
+
+
+def psnr(images: Any, truth: Any, luma: bool = False, border: int = 0) -> np.ndarray:
+    """10 log10(255^2 / MSE) in dB for each of images [N, H, W, C] in [0, 255]: [N]; infinite where they are equal.
+
+    Papers give the mean of these, not the PSNR of the mean error.
+
+    Args:
+        luma: compares the luma alone (BT.601, 16 to 235), as papers on super-resolution do; else all channels.
+        border: pixels at each side that do not count; those papers leave out as many as the scale.
+    """
+    images, truth = _prepared(images, truth, luma, border)
+    errors = np.mean((images - truth) ** 2, axis=(1, 2, 3))
+    with np.errstate(divide="ignore"):
+        return 10 * np.log10(255**2 / errors)
+
+
+def ssim(images: Any, truth: Any, luma: bool = False, border: int = 0) -> np.ndarray:
+    """Structural similarity of images [N, H, W, C] in [0, 255], in [-1, 1]: [N] (Wang et al. 2004).
+
+    The paper's window: Gaussian, 11x11, deviation 1.5, whole windows only; channels are averaged.
+
+    Args:
+        luma, border: as in ``psnr``.
+
+    Raises:
+        UserError: images smaller than the window.
+    """
+    images, truth = _prepared(images, truth, luma, border)
+    if min(images.shape[1:3]) < 11:
+        raise UserError(f"the images are {images.shape[1:3]} without border: ssim's window is 11x11")
+    settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
+    both = zip(images, truth, strict=True)
+    return np.array([structural_similarity(a, b, channel_axis=-1, **settings) for a, b in both])
+
+
+def to_luma(images: np.ndarray) -> np.ndarray:
+    """RGB [..., 3] in [0, 255] to BT.601's luma [..., 1] in [16, 235], not rounded; gray images stay as they are."""
+    return images if images.shape[-1] == 1 else 16 + (images / 255 @ LUMA)[..., None]
+
+
+def _prepared(images: Any, truth: Any, luma: bool, border: int) -> tuple[np.ndarray, np.ndarray]:
+    images, truth = (rows(name, x).astype(np.float64) for name, x in (("images", images), ("truth", truth)))
+    if images.shape != truth.shape or images.ndim != 4:
+        raise UserError(f"images and truth must both be [N, H, W, C]: {images.shape} and {truth.shape}")
+    if not 0 <= 2 * border < min(images.shape[1:3]):
+        raise UserError(f"a border of {border} leaves nothing of images {images.shape[1:3]}")
+    inner = slice(border, -border or None)
+    images, truth = (to_luma(x) if luma else x for x in (images, truth))
+    return images[:, inner, inner], truth[:, inner, inner]

@@ -1,0 +1,67 @@
+"""The collapse watch: what a run's evaluations, one after the other, warn of.
+
+A falling loss says nothing of it, and the best checkpoint's score hides it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gan_zoo.errors import choose
+
+REPEATED = 0.5  # share of repeated samples from which a generator counts as collapsed
+FALL = 0.5  # share of its best value below which coverage or recall counts as fallen
+SEEN = 0.2  # a best value below this says nothing yet
+VANISHED = 1e-3  # share of its highest value below which a gradient counts as gone
+LOWER_IS_BETTER = {"fid", "kid", "repeated_share"}
+
+
+def line(evaluation: Mapping[str, Any], gradients: Mapping[str, float] | None = None) -> dict[str, Any]:
+    """What is kept of an evaluation, and of the players' gradient_norm at that time: a line of evaluations.jsonl."""
+    values = {name: score["value"] for name, score in evaluation["scores"].items()}
+    numbers = {name: value for name, value in values.items() if isinstance(value, int | float)}
+    return {"step": evaluation["step"], "scores": numbers, "gradients": dict(gradients or {})}
+
+
+def goodness(name: str, now: Mapping[str, Any]) -> float | None:
+    """How good a line is by the score of that name, the higher the better; None without a name.
+
+    Raises:
+        UserError: the line has no such score.
+    """
+    if not name:
+        return None
+    value = now["scores"][choose("score (config.best_score)", name, now["scores"])]
+    return -value if name in LOWER_IS_BETTER else value
+
+
+def report(history: Sequence[Mapping[str, Any]], best_score: str) -> dict[str, Any]:
+    """What a run's lines say at its end: all warnings, and which round was the best."""
+    found: dict[str, Any] = {"warnings": [warning for one in history for warning in one["warnings"]]}
+    if best_score and history:
+        best = max(history, key=lambda one: goodness(best_score, one))
+        found["best"] = {"score": best_score, "value": best["scores"][best_score], "step": best["step"]}
+    return found
+
+
+def warnings(history: Sequence[Mapping[str, Any]], now: Mapping[str, Any]) -> list[str]:
+    """What is wrong at an evaluation, as sentences that name the metric and the round.
+
+    Args:
+        history, now: {"step": round, "scores": {name: value}, "gradients": {player: norm}}, earlier ones and this.
+    """
+    found, step = [], now["step"]
+    share = now["scores"].get("repeated_share", 0)
+    if share >= REPEATED:
+        found.append(f"collapse at round {step}: {share:.0%} of the samples repeat another one (repeated_share)")
+    for name in ("coverage", "recall"):
+        before = {one["step"]: one["scores"][name] for one in history if name in one["scores"]}
+        if not before or name not in now["scores"]:
+            continue
+        best, value = max(before, key=before.get), now["scores"][name]
+        if before[best] >= SEEN and value < FALL * before[best]:
+            found.append(f"collapse at round {step}: {name} fell from {before[best]:.3f} at {best} to {value:.3f}")
+    for player, norm in now.get("gradients", {}).items():
+        highest = max([one.get("gradients", {}).get(player, 0) for one in history], default=0)
+        if norm < VANISHED * highest:
+            found.append(f"saturation at round {step}: the player {player!r} has a gradient_norm of {norm:.1e}")
+    return found
