@@ -56,27 +56,31 @@ def evaluate(args: argparse.Namespace, overrides: list[str]) -> None:
 
     from gan_zoo import trained, workdir
     from gan_zoo.devices import make_mesh, prepare
-    from gan_zoo.evaluate import METRICS, Request, evaluate, evaluate_folder
+    from gan_zoo.evaluate import LEAST, METRICS, Judge, evaluate, evaluate_folder, judge_of
 
-    asked = (args.num_samples, args.metrics, args.real, args.extractor)
-    metrics = args.metrics.split(",") if args.metrics else METRICS
+    metrics, extractor = args.metrics.split(",") if args.metrics else METRICS, args.extractor or ""
+    if args.num_samples is not None and args.num_samples < LEAST:
+        raise UserError(f"--num-samples={args.num_samples}: scores need at least {LEAST}")
     if args.fake:
+        if args.workdir or args.num_samples or args.checkpoint:
+            raise UserError("--fake scores all images of a folder: leave --workdir, --num-samples and --checkpoint out")
         prepare("float32")
         with jax.set_mesh(make_mesh()):
-            _report(evaluate_folder(args.fake, Request(0, metrics, args.real or "", args.extractor or "")), args.output)
-        return
-    path = _needs_workdir(args)
-    learned = trained.load(path, args.checkpoint)
-    samples = learned.config.eval_samples if args.num_samples is None else args.num_samples
-    with jax.set_mesh(make_mesh()):
-        request = Request(samples, metrics, args.real or "", args.extractor or "")
-        evaluation = evaluate(learned, request, path / "samples" if jax.process_index() == 0 else None)
-    if jax.process_index() > 0:
-        return
-    if args.checkpoint is None and not any(asked):  # the run's own protocol
-        kept = workdir.read(path / "evaluation.json") or {}
-        workdir.write(path / "evaluation.json", {**kept, **evaluation})
-    _report(evaluation, args.output)
+            evaluation = evaluate_folder(args.fake, args.real or "", extractor, metrics)
+    else:
+        path = _needs_workdir(args)
+        learned = trained.load(path, args.checkpoint)
+        with jax.set_mesh(make_mesh()):
+            judge = judge_of(learned.config)
+            if args.real or extractor:
+                judge = Judge(args.real or judge.place[0], learned.spec.shape, 0, extractor)
+            evaluation = evaluate(learned, judge, args.num_samples or 0, metrics, path / "samples")
+        asked = (args.checkpoint, args.num_samples, args.metrics, args.real, args.extractor)
+        if jax.process_index() == 0 and not any(asked):  # the run's own protocol
+            evaluation = {**(workdir.read(path / "evaluation.json") or {}), **evaluation}
+            workdir.write(path / "evaluation.json", evaluation)
+    if jax.process_index() == 0:
+        _report(evaluation, args.output)
 
 
 def compare(args: argparse.Namespace, overrides: list[str]) -> None:
@@ -84,14 +88,13 @@ def compare(args: argparse.Namespace, overrides: list[str]) -> None:
     from gan_zoo import workdir
     from gan_zoo.evaluate import compare
 
-    paths = [args.config, *args.more]
-    found = {path: workdir.read(Path(path, "evaluation.json")) for path in paths if path}
-    if len(found) < 2 or None in found.values():
-        none = [path for path, evaluation in found.items() if evaluation is None]
+    paths = [path for path in (args.config, *args.more) if path]
+    found = [workdir.read(Path(path, "evaluation.json")) for path in paths]
+    if len(found) < 2 or None in found:
+        none = [path for path, evaluation in zip(paths, found, strict=True) if evaluation is None]
         raise UserError(f"no evaluation.json in {', '.join(none)}" if none else "say which runs: compare DIR DIR ...")
-    rows = [["", *(str(path) for path in found)]]
-    rows += [[name, *(_short(value) for value in values)] for name, values in compare(found)]
-    _table(rows)
+    rows = [(name, ["" if value is None else _short(value) for value in values]) for name, values in compare(found)]
+    _table([["", *paths], *([name, *cells] for name, cells in rows)])
 
 
 def sample(args: argparse.Namespace, overrides: list[str]) -> None:
@@ -254,6 +257,8 @@ def _report(evaluation: dict, output: str | None = None) -> None:
     _table(rows)
     for warning in evaluation.get("warnings", []):
         print(f"WARNING: {warning}")
+    if "best" in evaluation:
+        print(f"best checkpoint: {json.dumps(evaluation['best'])}")
     if output:
         Path(output).write_text(json.dumps(evaluation, indent=2) + "\n")
 
@@ -265,9 +270,9 @@ def _short(value: object) -> str:
 
 
 def _table(rows: list[list[str]]) -> None:
-    width = max(len(row[0]) for row in rows) + 2
-    for name, *cells in rows:
-        print((name.ljust(width) + "".join(cell.ljust(12) for cell in cells)).rstrip())
+    widths = [2 + max(len(row[i]) for row in rows if i < len(row)) for i in range(len(rows[0]))]
+    for row in rows:
+        print("".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip())
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
+from gan_zoo.devices import agreed
 from gan_zoo.errors import UserError
 
 LATEST = 2
@@ -155,7 +156,7 @@ class Checkpoints:
                 restored, problem = self.read(number), None
             except Damaged as error:
                 restored, problem = None, error
-            if not _agreed(restored is not None):
+            if not agreed(restored is not None):
                 log.warning("CHECKPOINT %d IS DAMAGED AND NOT USED: %s. Trying the one before it.", number, problem)
                 damaged += 1
                 if damaged == len(numbers):
@@ -231,13 +232,6 @@ def _manifest(leaves: Mapping[str, np.ndarray]) -> dict[str, Any]:
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _agreed(good: bool) -> bool:
-    """Whether all processes say so."""
-    if jax.process_count() == 1:
-        return good
-    return bool(np.all(multihost_utils.process_allgather(np.array(good))))
 
 
 @contextlib.contextmanager

@@ -42,12 +42,14 @@ RUN = {
     "sample_every": 500,
     "checkpoint_every": 500,
     "eval_every": 0,
+    "extractor": "",  # whose features are compared: see gan_zoo/metrics/extractors.py; "" chooses by the data
     "watch_samples": 1000,  # are scored every eval_every rounds, to see a collapse and to find the best checkpoint
     "eval_samples": 10_000,  # are scored at the end
     "best_score": "",  # the checkpoint with the best such score is kept
     "init_from": "",  # folder of another run whose networks this one starts from
 }
 COUNTS = ("rounds", "rounds_per_dispatch", "seeds", "batch_size", "log_every", "eval_samples")
+FREE = ("rounds", "watch_samples", "eval_samples", "extractor", "best_score")  # may change when a run is resumed
 PRECISIONS = ("float32", "bfloat16", "float64")
 
 
@@ -204,10 +206,10 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Lines "field: old -> new" of what differs and must not when a run is resumed.
 
-    ``rounds`` and ``*_every`` may change: they do not touch what a round does.
+    ``rounds``, ``*_every`` and what is scored may change: they do not touch what a round does.
     """
     old, new = flatten(old), flatten(new)
-    free = {name for name in {*old, *new} if name == "rounds" or name.endswith("_every")}
+    free = {name for name in {*old, *new} if name in FREE or name.endswith("_every")}
     changed = [name for name in sorted({*old, *new} - free) if old.get(name) != new.get(name)]
     fewer = old.get("rounds", 0) > new.get("rounds", 0)
     notes = [f"config.rounds: {old['rounds']} -> {new['rounds']} (only more rounds continue a run)"] if fewer else []

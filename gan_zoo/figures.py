@@ -42,13 +42,15 @@ def save_points(path: Path, made: np.ndarray, real: np.ndarray) -> None:
     figure.savefig(path)
 
 
-def save_scores(path: Path, steps: list[int], scores: dict[str, list[float]]) -> None:
-    """Writes scores over the rounds as a PNG, a panel for each."""
+def save_scores(path: Path, scores: dict[str, tuple[list[int], list[float]]]) -> None:
+    """Writes scores, name -> (rounds, values), as a PNG with a panel for each; nothing if there are none."""
+    if not scores:
+        return
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4 * len(scores), 3), dpi=100, layout="constrained")
     panels = figure.subplots(1, len(scores), squeeze=False)[0]
-    for axes, (name, values) in zip(panels, scores.items(), strict=True):
+    for axes, (name, (steps, values)) in zip(panels, scores.items(), strict=True):
         axes.plot(steps, values, marker=".")
         axes.set(xlabel="round", title=name, ylim=(min(0, *values), None))
     figure.savefig(path)

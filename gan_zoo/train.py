@@ -25,7 +25,7 @@ from gan_zoo.checkpoint import Checkpoints, Restored, fingerprint, from_leaves, 
 from gan_zoo.data.feed import Feed
 from gan_zoo.devices import check_batch, float_type, make_mesh, prepare
 from gan_zoo.errors import UserError
-from gan_zoo.evaluate import Request, evaluate, summary
+from gan_zoo.evaluate import evaluate, judge_of, summary
 from gan_zoo.game import Phase
 from gan_zoo.log import Log
 from gan_zoo.rounds import States, apart, compile_rounds, side_by_side
@@ -73,6 +73,7 @@ class Run:
         self.dtype = float_type(config.precision)
         self.ends = list(itertools.accumulate(phase.rounds for phase in phases))
         self.stop = Stop()
+        self.judge = judge_of(config, source)
         self.compile_seconds = 0.0
         self.earlier_seconds = 0.0
         self.seeds = []
@@ -163,8 +164,15 @@ class Run:
                 if due(config.sample_every) or last:
                     for seed, state in self._each(states):
                         self._pictures(seed, number, state, now)
-                watching = due(config.eval_every) or (now == self.ends[-1] and config.best_score)
-                scores = self._watch(number, states, now) if watching else [None] * len(self.seeds)
+                scores: list[float | None] = [None] * len(self.seeds)
+                if due(config.eval_every) or (now == self.ends[-1] and (config.eval_every or config.best_score)):
+                    try:
+                        scores = self._watch(number, states, now)
+                    except UserError:  # a score that cannot be had: what was played is not lost
+                        for seed, state in self._each(states):
+                            self._save(seed, number, state, played, None)
+                            seed.checkpoints.wait()
+                        raise
                 for (seed, state), score in zip(self._each(states), scores, strict=True):
                     if saving or score is not None:
                         self._save(seed, number, state, played, score)
@@ -255,8 +263,9 @@ class Run:
         """Scores a few samples, warns of a collapse, and says how good each seed is by the score that decides."""
         lines = []
         for i, (seed, state) in enumerate(self._each(states)):
-            evaluation = evaluate(self._trained(seed, number, state, now), Request(self.config.watch_samples))
-            line = watch.line(evaluation, self.log.gradients(i))
+            samples = self.config.watch_samples
+            evaluation = evaluate(self._trained(seed, number, state, now), self.judge, samples)
+            line = watch.line(evaluation, samples, self.log.gradients(i))
             self._note(seed, line)
             lines.append(line)
         scores = [line["scores"] for line in lines]
@@ -269,10 +278,14 @@ class Run:
         line["warnings"] = watch.warnings(history, line)
         seed.workdir.append(WATCHED, line)
         lines = [*history, line]
-        shown = {name: [one["scores"][name] for one in lines] for name in CURVES if name in line["scores"]}
         if not self.workdir.writes:
             return
-        figures.save_scores(seed.workdir.path / "scores.png", [one["step"] for one in lines], shown)
+        shown = {}
+        for name in CURVES:
+            have = [one for one in lines if name in one["scores"] and one["samples"] == line["samples"]]
+            if have:
+                shown[name] = [one["step"] for one in have], [one["scores"][name] for one in have]
+        figures.save_scores(seed.workdir.path / "scores.png", shown)
         for warning in line["warnings"]:
             log.warning("SEED %d, %s", seed.config.seed, warning)
 
@@ -281,15 +294,15 @@ class Run:
         evaluations, step = [], self.ends[-1]
         for seed, state in zip(self.seeds, states, strict=True):
             learned = self._trained(seed, len(self.phases) - 1, state, step)
-            evaluation = evaluate(learned, pictures=seed.workdir.path / "samples" if self.workdir.writes else None)
+            evaluation = evaluate(learned, self.judge, pictures=seed.workdir.path / "samples")
             if not any(line["step"] == step for line in seed.workdir.lines(WATCHED)):
-                self._note(seed, watch.line(evaluation))
+                self._note(seed, watch.line(evaluation, self.config.eval_samples))
             evaluation |= watch.report(seed.workdir.lines(WATCHED), self.config.best_score)
             seed.workdir.write("evaluation.json", evaluation)
             evaluations.append(evaluation)
         together = summary([seed.config.seed for seed in self.seeds], evaluations)
         self.workdir.write("evaluation.json", together)
-        self.log.scores(step, {name: score["value"] for name, score in together["scores"].items()})
+        self.log.scores(step, {f"final/{name}": score["value"] for name, score in together["scores"].items()})
 
     def _finish(self, states: list[State]) -> dict[str, Any]:
         """Evaluates the final state and writes result.json."""

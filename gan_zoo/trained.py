@@ -130,9 +130,10 @@ def load(path: str | Path, number: int | None = None) -> Trained:
     Raises:
         UserError: there is no run or no checkpoint.
     """
+    noted = workdir.read(Path(path) / "config.json") or {}
+    prepare(noted.get("precision", "float32"))  # before anything asks for the devices
     restored = restore(path, number)
     config = configs.complete(restored.info["config"])
-    prepare(config.precision)
     spec, phases = configs.build(config)
     game = next(phase.game for phase in phases if phase.name == restored.info["played"][-1][0])
     state = from_leaves(state_like(game, spec, config), restored.leaves)

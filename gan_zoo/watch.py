@@ -15,11 +15,13 @@ VANISHED = 1e-3  # share of its highest value below which a gradient counts as g
 LOWER_IS_BETTER = {"fid", "kid", "repeated_share"}
 
 
-def line(evaluation: Mapping[str, Any], gradients: Mapping[str, float] | None = None) -> dict[str, Any]:
+def line(
+    evaluation: Mapping[str, Any], samples: int = 0, gradients: Mapping[str, float] | None = None
+) -> dict[str, Any]:
     """What is kept of an evaluation, and of the players' gradient_norm at that time: a line of evaluations.jsonl."""
     values = {name: score["value"] for name, score in evaluation["scores"].items()}
     numbers = {name: value for name, value in values.items() if isinstance(value, int | float)}
-    return {"step": evaluation["step"], "scores": numbers, "gradients": dict(gradients or {})}
+    return {"step": evaluation["step"], "samples": samples, "scores": numbers, "gradients": dict(gradients or {})}
 
 
 def goodness(name: str, now: Mapping[str, Any]) -> float | None:
@@ -37,9 +39,11 @@ def goodness(name: str, now: Mapping[str, Any]) -> float | None:
 def report(history: Sequence[Mapping[str, Any]], best_score: str) -> dict[str, Any]:
     """What a run's lines say at its end: all warnings, and which round was the best."""
     found: dict[str, Any] = {"warnings": [warning for one in history for warning in one["warnings"]]}
-    if best_score and history:
-        best = max(history, key=lambda one: goodness(best_score, one))
-        found["best"] = {"score": best_score, "value": best["scores"][best_score], "step": best["step"]}
+    scored = [one for one in history if best_score in one["scores"] and one["samples"] == history[-1]["samples"]]
+    if scored:
+        best = max(scored, key=lambda one: goodness(best_score, one))
+        where = {"step": best["step"], "samples": best["samples"]}
+        found["best"] = {"score": best_score, "value": best["scores"][best_score], **where}
     return found
 
 
@@ -47,9 +51,10 @@ def warnings(history: Sequence[Mapping[str, Any]], now: Mapping[str, Any]) -> li
     """What is wrong at an evaluation, as sentences that name the metric and the round.
 
     Args:
-        history, now: {"step": round, "scores": {name: value}, "gradients": {player: norm}}, earlier ones and this.
+        history, now: lines, the earlier ones and this; what was scored with other numbers of samples does not count.
     """
     found, step = [], now["step"]
+    history = [one for one in history if one["samples"] == now["samples"]]
     share = now["scores"].get("repeated_share", 0)
     if share >= REPEATED:
         found.append(f"collapse at round {step}: {share:.0%} of the samples repeat another one (repeated_share)")

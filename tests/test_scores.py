@@ -193,8 +193,8 @@ def test_path_length_of_a_linear_generator():
 def test_interpolations():
     a, b = np.eye(3)[None, 0] * 2, np.eye(3)[None, 1] * 5
     half = np.array([[0.5]])
-    np.testing.assert_allclose(slerp(a, b, half), [[0.5**0.5, 0.5**0.5, 0]], atol=1e-6)
-    np.testing.assert_allclose(slerp(a, b, 0 * half), [[1, 0, 0]], atol=1e-6)
+    np.testing.assert_allclose(slerp(a, b, half), 3.5 * np.array([[0.5**0.5, 0.5**0.5, 0]]), atol=1e-6)
+    np.testing.assert_allclose(slerp(a, b, 0 * half), a, atol=1e-6)
     np.testing.assert_allclose(lerp(a, b, half), [[1, 2.5, 0]])
 
 

@@ -83,7 +83,7 @@ ALLOWED = {
     "step": {"game"},
     "optimizers": {"errors"},
     "registry": {"errors"},
-    "checkpoint": {"errors"},
+    "checkpoint": {"errors", "devices"},
     **{name: ARCHITECTURE for name in within("architectures")},
     **{name: {"errors", "data"} | within("data") - {"data.feed"} for name in within("data") | {"data"}},
     "data.feed": {"data", "data.order", "game"},

@@ -19,7 +19,7 @@ from gan_zoo.pretrained.inception import Inception
 from gan_zoo.pretrained.vgg import VGG
 
 PER_DEVICE = 64  # images that a device looks at at once
-PRETRAINED = ("inception", "vgg16", "efficientnet")
+PRETRAINED = ("inception", "vgg16", "vgg19", "efficientnet")
 NAMES = ("classifier", "points", *PRETRAINED)
 
 
@@ -91,10 +91,10 @@ def _network(name: str, tensors: Mapping[str, np.ndarray]):
         fid = len(tensors.get("fc.bias", ())) == 1008
         title = "inception-2015-12-05" if fid else "inception_v3 of torchvision (not FID's)"
         return Inception(fid), 299, lambda x: bilinear(x) / 127.5 - 1, (title, "bilinear without antialiasing")
-    if name == "vgg16":
-        mean, deviation = jnp.array([0.485, 0.456, 0.406]), jnp.array([0.229, 0.224, 0.225])
+    if name in ("vgg16", "vgg19"):
+        mean, deviation = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
         prepare = lambda x: (_resize(x, 224, "linear") / 255 - mean) / deviation
-        return VGG(16), 224, prepare, ("vgg16 of torchvision", "bilinear with antialiasing")
+        return VGG(int(name[3:])), 224, prepare, (f"{name} of torchvision", "bilinear with antialiasing")
     prepare = lambda x: (_resize(x, 224, "cubic") - 127) / 128
     return EfficientNetLite0(), 224, prepare, ("efficientnet-lite0", "bicubic with antialiasing")
 
@@ -111,7 +111,7 @@ def available(spec: Spec) -> str:
     """The name of the extractor that scores of a data set are made with unless another one is named; "" is none."""
     if len(spec.shape) == 1:
         return "points"
-    if spec.classes:
+    if has_classes(spec):
         return "classifier"
     return next((name for name in ("inception", "efficientnet") if weights.find(name)), "")
 
@@ -121,5 +121,12 @@ def check(name: str, spec: Spec) -> None:
     choose("extractor", name, NAMES)
     if (name == "points") != (len(spec.shape) == 1):
         raise UserError(f"the extractor {name!r} cannot look at {spec.name}, whose examples are {spec.shape}")
-    if name == "classifier" and not spec.classes:
-        raise UserError(f"the extractor 'classifier' is trained on labels, and {spec.name} has none: take {PRETRAINED}")
+    if name == "classifier" and not has_classes(spec):
+        raise UserError(f"the extractor 'classifier' learns labels, and {spec.name} has no two: take {PRETRAINED}")
+    if name in PRETRAINED and weights.find(name) is None:
+        raise weights.missing(name)
+
+
+def has_classes(spec: Spec) -> bool:
+    """Whether there is something that a classifier could learn."""
+    return spec.classes > 1

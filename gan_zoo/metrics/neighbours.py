@@ -49,11 +49,12 @@ def _blocks(x: np.ndarray, others: int) -> list[np.ndarray]:
 
 def _radii(x: np.ndarray, k: int) -> np.ndarray:
     """Squared distance from each sample to its k-th neighbour in the same set [N]; it is not its own neighbour."""
-    return np.concatenate([np.partition(_distances(block, x), k, axis=1)[:, k] for block in _blocks(x, len(x))])
+    return np.concatenate([np.partition(distances(block, x), k, axis=1)[:, k] for block in _blocks(x, len(x))])
 
 
 @in_float64
-def _distances(x, y):
+def distances(x, y):
+    """Squared distances of x [N, D] to y [M, D]: [N, M]."""
     return _squared(x, y)
 
 

@@ -60,10 +60,14 @@ def lerp(a: jax.Array, b: jax.Array, t: jax.Array) -> jax.Array:
 
 
 def slerp(a: jax.Array, b: jax.Array, t: jax.Array) -> jax.Array:
-    """The great circle from a to b [B, Z] on the unit sphere, at t [B, 1]."""
-    a, b = (x / jnp.linalg.norm(x, axis=-1, keepdims=True) for x in (a, b))
+    """The great circle from a to b [B, Z], at t [B, 1]; lengths are interpolated, so that latents stay typical.
+
+    A generator that normalizes its latents, as StyleGAN's, sees the directions alone, as in the authors' code.
+    """
+    lengths = [jnp.linalg.norm(x, axis=-1, keepdims=True) for x in (a, b)]
+    a, b = a / lengths[0], b / lengths[1]
     cosine = jnp.sum(a * b, axis=-1, keepdims=True)
     angle = t * jnp.arccos(jnp.clip(cosine, -1, 1))
     across = b - cosine * a
     across /= jnp.maximum(jnp.linalg.norm(across, axis=-1, keepdims=True), 1e-12)
-    return a * jnp.cos(angle) + across * jnp.sin(angle)
+    return lerp(*lengths, t) * (a * jnp.cos(angle) + across * jnp.sin(angle))

@@ -7,21 +7,25 @@ import contextlib
 import hashlib
 import json
 import os
+import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from tqdm import tqdm
 
 from gan_zoo import data
-from gan_zoo.devices import cache_folder
+from gan_zoo.devices import agreed, cache_folder
 from gan_zoo.errors import UserError
 from gan_zoo.metrics.extractors import Extractor
 from gan_zoo.metrics.frechet import Moments
 from gan_zoo.metrics.inception_score import Marginals
+from gan_zoo.metrics.neighbours import distances
 
+FORMAT = 1  # of the cache: raised when what is kept changes its meaning
 KEEP = 10_000  # samples whose features are kept: what the scores of pairs are made of
 CHUNK = 512
 QUICK = 2000  # fewer images need no progress bar
@@ -35,7 +39,7 @@ class Seen:
         features, probabilities: of the first KEEP images [n, D] and [n, K]; no probabilities without classes.
         classes: the likeliest class of every image [N].
         marginals: what the inception score needs of all images.
-        content: the hash of what was seen by whom; empty for samples.
+        content: the hash of the images; empty for samples.
     """
 
     moments: Moments
@@ -79,7 +83,9 @@ def collect(parts: Iterable[tuple[np.ndarray, np.ndarray | None]], number: int) 
 
 def look(extractor: Extractor, images: Iterable[np.ndarray], number: int, what: str) -> Seen:
     """At ``number`` images, which come in parts uint8 [n, H, W, C], with a progress bar that says ``what``."""
-    with tqdm(total=number, desc=what, unit="image", disable=number <= QUICK, leave=False) as bar:
+    with tqdm(
+        total=number, desc=what, unit="image", disable=number <= QUICK or jax.process_index() > 0, leave=False
+    ) as bar:
 
         def parts():
             for part in images:
@@ -92,9 +98,12 @@ def look(extractor: Extractor, images: Iterable[np.ndarray], number: int, what: 
 def reference(extractor: Extractor, source: data.Source) -> Seen:
     """At all images of a data set's split, in an order that mixes its classes; cached by content."""
     order = np.random.default_rng(0).permutation(source.size)
-    content = _content(extractor, source)
-    file = cache_folder() / "references" / f"{content}.npz"
-    if file.is_file() and (found := _restore(file, source.size)):
+    protocol = sorted(extractor.protocol.items())
+    content = _content(source)
+    key = hashlib.sha256(repr((FORMAT, KEEP, protocol, content)).encode()).hexdigest()[:24]
+    file = cache_folder() / "references" / f"{key}.npz"
+    found = _restore(file, source.size)
+    if agreed(found is not None):  # looking takes all processes
         return replace(found, content=content)
     parts = (source.take(order[i : i + CHUNK])["image"] for i in range(0, source.size, CHUNK))
     seen = look(extractor, parts, source.size, f"{source.spec.name}/{source.split}")
@@ -117,24 +126,23 @@ def remembered(key: tuple, compute: Callable[[], Any]) -> Any:
 
 
 def nearest(seen: Seen, source: data.Source, features: np.ndarray, count: int) -> np.ndarray:
-    """The images of the split whose features are nearest to features [n, D]: [n, count, H, W, C]."""
+    """Of the first KEEP images those whose features are nearest to features [n, D]: [n, count, H, W, C]."""
     order = np.random.default_rng(0).permutation(source.size)
-    squared = ((features[:, None].astype(np.float64) - seen.features[None]) ** 2).sum(axis=-1)
+    squared = distances(features, seen.features)
     found = order[: len(seen.features)][np.argsort(squared, axis=1)[:, :count]]
     images = source.take(found.ravel())["image"]
     return images.reshape(*found.shape, *images.shape[1:])
 
 
-def _content(extractor: Extractor, source: data.Source) -> str:
-    """Names what was seen by what it was seen of, so that a changed set or network is looked at again."""
-    spec = source.spec
-    total = hashlib.sha256(repr((sorted(extractor.protocol.items()), spec, source.split, source.size)).encode())
+def _content(source: data.Source) -> str:
+    """Names a split by what it holds, so that a changed one is looked at again."""
+    total = hashlib.sha256(repr((source.spec, source.split, source.size)).encode())
     for start in range(0, source.size, CHUNK):
         images = source.take(np.arange(start, min(start + CHUNK, source.size)))["image"]
         total.update(np.ascontiguousarray(images).tobytes())
         if source.arrays is None:
             break  # what must be read file by file is not read twice: its first images and its size tell it
-    return total.hexdigest()[:24]
+    return total.hexdigest()[:16]
 
 
 def _keep(file: Path, seen: Seen) -> None:
@@ -159,5 +167,5 @@ def _restore(file: Path, number: int) -> Seen | None:
         moments = Moments(number, found["mean"], found["scatter"])
         none = np.zeros(0, int)
         return Seen(moments, found["features"], found.get("probabilities"), found.get("classes", none), marginals)
-    except (OSError, ValueError, KeyError, EOFError):
-        return None  # damaged: looked at again
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None  # not there, or damaged: looked at again
