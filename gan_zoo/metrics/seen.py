@@ -83,9 +83,8 @@ def collect(parts: Iterable[tuple[np.ndarray, np.ndarray | None]], number: int) 
 
 def look(extractor: Extractor, images: Iterable[np.ndarray], number: int, what: str) -> Seen:
     """At ``number`` images, which come in parts uint8 [n, H, W, C], with a progress bar that says ``what``."""
-    with tqdm(
-        total=number, desc=what, unit="image", disable=number <= QUICK or jax.process_index() > 0, leave=False
-    ) as bar:
+    silent = number <= QUICK or jax.process_index() > 0
+    with tqdm(total=number, desc=what, unit="image", disable=silent, leave=False) as bar:
 
         def parts():
             for part in images:
