@@ -14,6 +14,9 @@ from tools import MEMBERS, PROJECT, command, environment, lines, play, result, s
 from gan_zoo.devices import join
 
 
+DCGAN = "configs/dcgan.py:digits"
+
+
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("localhost", 0))
@@ -29,9 +32,10 @@ def pair(begin, cache):
         assert process.returncode == 0, err
 
 
-def test_two_processes_are_one_run(cache, tmp_path):
+@pytest.mark.parametrize("name", ["configs/gan.py:digits", pytest.param(DCGAN, marks=pytest.mark.slow)])
+def test_two_processes_are_one_run(name, cache, tmp_path):
     """Two processes of four devices against one of eight, in float64: checkpoints, metrics and scores."""
-    name, more = "configs/dcgan.py:digits", ["config.precision=float64", "config.rounds=20"]
+    more = ["config.precision=float64", "config.rounds=20"]
     one, two = tmp_path / "one", tmp_path / "two"
     assert command(arguments(name, one, *more), environment(cache, devices=8)).returncode == 0
     pair(lambda env: start(arguments(name, two, *more), env), cache)
@@ -40,6 +44,9 @@ def test_two_processes_are_one_run(cache, tmp_path):
     for a, b in zip(lines(one), lines(two), strict=True):
         for key in set(a) - {"phase", "images_per_second"}:
             np.testing.assert_allclose(a[key], b[key], atol=1e-8, err_msg=key)
+    scores = [result(path, "evaluation.json")["scores"] for path in (one, two)]
+    for key, score in scores[0].items():
+        np.testing.assert_allclose(score["value"], scores[1][key]["value"], atol=1e-4, err_msg=key)
 
 
 @pytest.mark.slow

@@ -29,10 +29,11 @@ class Extractor:
 
     Attributes:
         apply: (variables, images [B, H, W, C] as they are stored) -> features [B, D], and logits [B, K] or None.
+            None: what is looked at are features already.
         protocol: what a score says of it: its name, the hash of its weights, how images are brought to its input.
     """
 
-    apply: Callable[[Any, jax.Array], tuple[jax.Array, jax.Array | None]]
+    apply: Callable[[Any, jax.Array], tuple[jax.Array, jax.Array | None]] | None
     variables: Any
     protocol: Mapping[str, str]
 
@@ -42,6 +43,8 @@ class Extractor:
         Args:
             images: uint8 [N, H, W, C] (points: float32 [N, 2]).
         """
+        if self.apply is None:
+            return images, None
         size = PER_DEVICE * jax.device_count()
         parts = [images[i : i + size] for i in range(0, len(images), size)]
         seen = [self._look(self.variables, np.resize(part, (size, *part.shape[1:]))) for part in parts]
@@ -63,7 +66,7 @@ class Extractor:
 def for_points() -> Extractor:
     """Points in the plane are their own features."""
     protocol = {"extractor": "points", "weights": "none", "input": "as it is"}
-    return Extractor(lambda _, points: (points, None), None, protocol)
+    return Extractor(None, None, protocol)
 
 
 @lru_cache(maxsize=1)

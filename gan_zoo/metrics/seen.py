@@ -28,7 +28,7 @@ from gan_zoo.metrics.neighbours import distances
 FORMAT = 1  # of the cache: raised when what is kept changes its meaning
 KEEP = 10_000  # samples whose features are kept: what the scores of pairs are made of
 CHUNK = 512
-QUICK = 2000  # fewer images need no progress bar
+SOON = 5  # seconds after which there is a progress bar
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def collect(parts: Iterable[tuple[np.ndarray, np.ndarray | None]], number: int) 
 
 def look(extractor: Extractor, images: Iterable[np.ndarray], number: int, what: str) -> Seen:
     """At ``number`` images, which come in parts uint8 [n, H, W, C], with a progress bar that says ``what``."""
-    silent = number <= QUICK or jax.process_index() > 0
-    with tqdm(total=number, desc=what, unit="image", disable=silent, leave=False) as bar:
+    silent = jax.process_index() > 0
+    with tqdm(total=number, desc=what, unit="image", disable=silent, leave=False, delay=SOON) as bar:
 
         def parts():
             for part in images:
