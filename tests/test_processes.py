@@ -13,7 +13,6 @@ from tools import MEMBERS, PROJECT, command, environment, lines, play, result, s
 
 from gan_zoo.devices import join
 
-
 DCGAN = "configs/dcgan.py:digits"
 
 
