@@ -11,6 +11,7 @@ from gan_zoo.errors import choose
 REPEATED = 0.5  # share of repeated samples from which a generator counts as collapsed
 FALL = 0.5  # share of its best value below which coverage or recall counts as fallen
 SEEN = 0.2  # a best value below this says nothing yet
+FEW, GOOD = 0.25, 0.5  # shares of real images' coverage and precision: good samples that cover few are a collapse
 VANISHED = 1e-3  # share of its highest value below which a gradient counts as gone
 LOWER_IS_BETTER = {"fid", "kid", "repeated_share"}
 
@@ -21,7 +22,19 @@ def line(
     """What is kept of an evaluation, and of the players' gradient_norm at that time: a line of evaluations.jsonl."""
     values = {name: score["value"] for name, score in evaluation["scores"].items()}
     numbers = {name: value for name, value in values.items() if isinstance(value, int | float)}
-    return {"step": evaluation["step"], "samples": samples, "scores": numbers, "gradients": dict(gradients or {})}
+    floors = {name: score["at_floor"]["value"] / score["floor"]["value"] for name, score in _with_floor(evaluation)}
+    return {
+        "step": evaluation["step"],
+        "samples": samples,
+        "scores": numbers,
+        "of_floor": floors,
+        "gradients": dict(gradients or {}),
+    }
+
+
+def _with_floor(evaluation: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    shares = [(name, evaluation["scores"].get(name, {})) for name in ("precision", "coverage")]
+    return [(name, score) for name, score in shares if score.get("floor", {}).get("value")]
 
 
 def goodness(name: str, now: Mapping[str, Any]) -> float | None:
@@ -58,6 +71,10 @@ def warnings(history: Sequence[Mapping[str, Any]], now: Mapping[str, Any]) -> li
     share = now["scores"].get("repeated_share", 0)
     if share >= REPEATED:
         found.append(f"collapse at round {step}: {share:.0%} of the samples repeat another one (repeated_share)")
+    shares = now.get("of_floor", {})
+    if shares.get("coverage", 1) < FEW and shares.get("precision", 0) > GOOD:
+        how = f"precision is {shares['precision']:.0%} of what real ones have and coverage {shares['coverage']:.0%}"
+        found.append(f"collapse at round {step}: the samples are good and cover few of the data: {how}")
     for name in ("coverage", "recall"):
         before = {one["step"]: one["scores"][name] for one in history if name in one["scores"]}
         if not before or name not in now["scores"]:

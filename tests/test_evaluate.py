@@ -182,7 +182,8 @@ def test_features_that_are_not_finite_are_told():
 def test_a_generator_of_few_outputs_is_flagged_at_once(healthy):
     frozen = evaluate(Drawn(lambda numbers: numbers % 5), samples=300)
     found = watch.warnings([], watch.line(frozen))
-    assert len(found) == 1 and "collapse at round 7: 100% of the samples" in found[0]
+    assert len(found) == 2 and "collapse at round 7: 100% of the samples" in found[0]
+    assert "collapse at round 7: the samples are good and cover few" in found[1]
     assert frozen["scores"]["coverage"]["value"] < 0.15
     assert watch.warnings([], watch.line(healthy)) == []
 
