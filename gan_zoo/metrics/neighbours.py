@@ -49,7 +49,8 @@ def _blocks(x: np.ndarray, others: int) -> list[np.ndarray]:
 
 def _radii(x: np.ndarray, k: int) -> np.ndarray:
     """Squared distance from each sample to its k-th neighbour in the same set [N]; it is not its own neighbour."""
-    return np.concatenate([np.partition(distances(block, x), k, axis=1)[:, k] for block in _blocks(x, len(x))])
+    # A copy of the column, or each block of distances stays in memory behind it.
+    return np.concatenate([np.partition(distances(block, x), k, axis=1)[:, k].copy() for block in _blocks(x, len(x))])
 
 
 @in_float64
