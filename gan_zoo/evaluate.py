@@ -17,7 +17,6 @@ from ml_collections import ConfigDict
 from scipy.optimize import linear_sum_assignment
 
 from gan_zoo import data, figures
-from gan_zoo import trained as trained_module
 from gan_zoo.data import image_folder, points
 from gan_zoo.data.images import to_bytes
 from gan_zoo.errors import UserError, choose
@@ -30,6 +29,7 @@ from gan_zoo.metrics.kernel import kernel_distance
 from gan_zoo.metrics.neighbours import precision_recall_density_coverage
 from gan_zoo.metrics.repeats import NEAR, PAIRS, repeated_share
 from gan_zoo.metrics.seen import CHUNK, Seen, look, nearest, reference, remembered
+from gan_zoo.trained import CHUNK as DRAWN
 from gan_zoo.trained import Trained
 
 SEED = 0
@@ -202,9 +202,9 @@ def evaluate(
             scores |= judge.scores(fake, metrics, how)
         if pictures and len(trained.spec.shape) == 3:
             judge.save_nearest(pictures / f"nearest_{trained.step:07d}.png", given["image"][0][:SHOWN])
-    chunks = -(-number // trained_module.CHUNK) * trained_module.CHUNK
+    whole = -(-number // DRAWN) * DRAWN  # a member's own scores are means over whole chunks
     for name, value in trained.scores(number, SEED).items():
-        scores[name] = {"value": value, **how, "rounding": "none", "fake_samples": chunks}
+        scores[name] = {"value": value, **how, "rounding": "none", "fake_samples": whole}
     return {"step": trained.step, "scores": scores}
 
 
