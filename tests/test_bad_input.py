@@ -110,7 +110,7 @@ def test_no_such_config_command_or_run(env, tmp_path):
     refused([str(PROJECT / "configs/dcgan.py:digitz")], env, "digitz", "digits")
 
 
-def images(folder, count=20, side=16):
+def images(folder, count=20, side=8):
     for label in ("cat", "dog"):
         (folder / label).mkdir(parents=True)
         for i in range(count // 2):
@@ -132,6 +132,7 @@ def test_a_folder_of_images_trains_and_a_corrupt_one_is_named(env, tmp_path):
 def test_full_disk_keeps_what_was_saved(env, tmp_path):
     """A limit on the size of files stands in for a full disk."""
     arguments = [DCGAN, f"--workdir={tmp_path}/w", "--config.eval_samples=8", "--config.batch_size=8"]
+    arguments += ["--config.generator.width=8", "--config.discriminator.width=8"]
     wide = ["--config.sample_every=0", "--config.checkpoint_every=5"]
     assert command([*arguments, *wide, "--config.rounds=5"], env).returncode == 0
     limited = ["bash", "-c", 'ulimit -f 100; exec "$@"', "bash"]  # files of at most 100 KiB

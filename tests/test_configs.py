@@ -20,6 +20,7 @@ PAPERS = {
     "sngan.py:paper": {"generator": 4_276_739, "discriminator": 1_053_824},
     "infogan.py:paper": {"generator": 6_652_481, "discriminator": 6_692_173},
 }
+COMPILED = ["configs/dcgan.py:digits", "configs/wgan_gp.py:digits", "configs/wgan_gp.py:25gaussians"]
 
 
 def parameters(config):
@@ -70,7 +71,7 @@ def test_eight_devices_and_one_are_the_same_in_float64(name):
             np.testing.assert_allclose(a[key], b[key], atol=1e-8, rtol=0, err_msg=key)
 
 
-@pytest.mark.parametrize("name", MEMBERS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in COMPILED else pytest.mark.slow) for n in MEMBERS])
 def test_eight_devices_and_one_begin_the_same_in_float32(name):
     config, _ = shrunk(name)
     (_, one, _), (_, eight, _) = play(config, 1, 1), play(config, 1, 8)
@@ -99,9 +100,7 @@ def test_sngan_by_hand():
     assert PAPERS["sngan.py:paper"] == {"generator": generator, "discriminator": first + 3 * flat + down + 128}
 
 
-@pytest.mark.parametrize(
-    "name", ["configs/dcgan.py:digits", "configs/wgan_gp.py:digits", "configs/wgan_gp.py:25gaussians"]
-)
+@pytest.mark.parametrize("name", COMPILED)
 def test_compiled_program(name):
     """Eight devices: the state is donated, nothing goes to the host, and only sums cross devices."""
     config, _ = shrunk(name)

@@ -15,6 +15,7 @@ from gan_zoo.checkpoint import Checkpoints
 from gan_zoo.errors import UserError
 
 CONFIGS = ["configs/dcgan.py:digits", "configs/wgan_gp.py:25gaussians", "configs/infogan.py:digits"]
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in CONFIGS[2:]]
 
 
 def arguments(name: str, workdir, *more: str) -> list[str]:
@@ -55,7 +56,7 @@ def kill_when(process, condition, seconds=120):
     process.communicate()
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", [*CONFIGS[:2], *SLOW])
 def test_killed_and_continued_is_the_same_run(name, env, whole, tmp_path):
     metrics = tmp_path / "metrics.jsonl"
     for goal in (random.randint(4, 9), random.randint(10, 11)):

@@ -82,7 +82,8 @@ def play_seeds(config, seeds, rounds: int, devices: int, at_once: int = 1):
 def environment(cache: Path, devices: int = 1, **more: str) -> dict[str, str]:
     """A user's environment with virtual devices and a cache folder of its own."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("XLA_", "JAX_"))}
-    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    # Commands in tests compile much and compute little, but for the classifier: level 1 compiles a third faster.
+    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices} --xla_backend_optimization_level=1"}
     return {**kept, **flags, "XDG_CACHE_HOME": str(cache), "JAX_PLATFORMS": "cpu", **more}
 
 

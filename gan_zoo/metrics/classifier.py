@@ -30,8 +30,9 @@ from gan_zoo.metrics.networks import Classifier as Network
 from gan_zoo.step import State, new_state, train_step
 
 BATCH = 128
-ROUNDS = (400, 2800)  # at least, at most; in between EPOCHS
 EPOCHS = 6
+ROUNDS = (400, 2800)  # at least, at most
+LONGEST = 1000  # epochs that even a tiny set is seen
 CHUNK = 512
 log = logging.getLogger("gan_zoo")
 
@@ -133,7 +134,8 @@ def _begin(game: Game, spec: data.Spec) -> State:
 
 def _train(network: Network, train: data.Source) -> tuple[Variables, int]:
     """The averaged variables, and the rounds played; on one device, so that they are the same on any number."""
-    rounds = min(ROUNDS[1], max(ROUNDS[0], EPOCHS * train.size // BATCH))
+    epoch = train.size / BATCH
+    rounds = int(min(max(EPOCHS * epoch, ROUNDS[0]), ROUNDS[1], max(LONGEST * epoch, 1)))
     game = _game(network, rounds)
     with jax.set_mesh(local_mesh()):
         feed = Feed(train, 0, 0, BATCH, 1, local_mesh(), jnp.float32)
