@@ -128,14 +128,18 @@ def _game(network: Network, rounds: int) -> Game:
     return Game(init, {"classifier": player}, ema={"classifier": 0.99})
 
 
+def _rounds(train: data.Source) -> int:
+    epoch = train.size / BATCH
+    return int(min(max(EPOCHS * epoch, ROUNDS[0]), ROUNDS[1], max(LONGEST * epoch, 1)))
+
+
 def _begin(game: Game, spec: data.Spec) -> State:
     return new_state(game, jax.random.key(0), data.example(spec, BATCH))
 
 
 def _train(network: Network, train: data.Source) -> tuple[Variables, int]:
     """The averaged variables, and the rounds played; on one device, so that they are the same on any number."""
-    epoch = train.size / BATCH
-    rounds = int(min(max(EPOCHS * epoch, ROUNDS[0]), ROUNDS[1], max(LONGEST * epoch, 1)))
+    rounds = _rounds(train)
     game = _game(network, rounds)
     with jax.set_mesh(local_mesh()):
         feed = Feed(train, 0, 0, BATCH, 1, local_mesh(), jnp.float32)
@@ -158,7 +162,7 @@ def _accuracy(network: Network, variables: Variables, test: data.Source) -> floa
 
 def _content(train: data.Source, test: data.Source, network: Network) -> str:
     """Names the cached classifier by what it was made from, so that a changed set or network gets a new one."""
-    total = hashlib.sha256(repr((network, train.spec, train.size, test.size, BATCH, ROUNDS, EPOCHS)).encode())
+    total = hashlib.sha256(repr((network, train.spec, train.size, test.size, BATCH, _rounds(train))).encode())
     for source in (train, test):
         for array in (source.arrays or source.take(np.arange(min(CHUNK, source.size)))).values():
             total.update(np.ascontiguousarray(array).tobytes())
