@@ -24,6 +24,8 @@ USAGE = """\
 ./launch.sh evaluate --fake=FOLDER --real=DATA [--metrics=fid,kid,...] [--extractor=NAME] [--output=FILE.json]
 ./launch.sh compare DIR DIR ...
 ./launch.sh sample --workdir=DIR [--num=N] [--label=K] [--seed=S] [--output=FILE.png] [--checkpoint=ROUND]
+./launch.sh translate --workdir=DIR --input=IMAGE_OR_FOLDER --output=DIR [--direction=b2a] [--checkpoint=ROUND]
+./launch.sh upscale --workdir=DIR --input=IMAGE_OR_FOLDER --output=DIR [--checkpoint=ROUND]
 ./launch.sh describe [CONFIG[:DATA]] [--compile] [--config.FIELD=VALUE ...]
 ./launch.sh list
 ./launch.sh data NAME
@@ -117,6 +119,27 @@ def sample(args: argparse.Namespace, overrides: list[str]) -> None:
     print(output)
 
 
+def translate(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Translates an image, or a folder of them, with the newest checkpoint of a run."""
+    _make(args, "back" if choose("direction", args.direction, ("a2b", "b2a")) == "b2a" else "sample")
+
+
+def upscale(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Enlarges an image, or a folder of them, four times."""
+    _make(args, "upscale")
+
+
+def _make(args: argparse.Namespace, view: str) -> None:
+    from gan_zoo import trained
+    from gan_zoo.translate import make_files
+
+    if not args.input or not args.output:
+        raise UserError("say which image or folder, and where to: --input=IMAGE_OR_FOLDER --output=DIR")
+    learned = trained.load(_needs_workdir(args), args.checkpoint)
+    for place in make_files(learned, view, Path(args.input), Path(args.output)):
+        print(place)
+
+
 def describe(args: argparse.Namespace, overrides: list[str]) -> None:
     """Shows the networks and phases of a config, from shapes alone."""
     from gan_zoo.describe import describe
@@ -153,6 +176,8 @@ COMMANDS = {
     "evaluate": evaluate,
     "compare": compare,
     "sample": sample,
+    "translate": translate,
+    "upscale": upscale,
     "describe": describe,
     "list": members,
     "data": bring,
@@ -215,7 +240,8 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     parser.add_argument("--checkpoint", type=int)
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--num-samples", type=int)
-    for name in ("metrics", "real", "fake", "extractor"):
+    parser.add_argument("--direction", default="a2b")
+    for name in ("metrics", "real", "fake", "extractor", "input"):
         parser.add_argument(f"--{name}")
     if command == "compare":
         parser.add_argument("more", nargs="*", default=[])

@@ -31,6 +31,8 @@ RUN = {
     "dataset": "digits",
     "image_shape": (),  # (height, width, channels); () is the data set's own
     "classes": 0,  # 0 is the data set's own
+    "load_size": (),  # (height, width) that training images are resized to before image_shape is cut out at random
+    "flip": False,  # half of the training images are mirrored
     "seed": 0,
     "seeds": 1,  # so many runs side by side, with the seeds seed, seed + 1, ..., each in a folder seed_K of its own
     "precision": "float32",
@@ -143,6 +145,11 @@ def build(config: ConfigDict) -> tuple[data.Spec, list[Phase]]:
     choose("precision", config.precision, PRECISIONS)
     _check_ranges(config)
     spec = data.spec(config.dataset, config.image_shape, config.classes)
+    size = config.load_size
+    if size and not (
+        len(size) == 2 and len(spec.shape) == 3 and all(a >= b for a, b in zip(size, spec.shape, strict=False))
+    ):
+        raise UserError(f"config.load_size is {size}: write a (height, width) from which {spec.shape[:2]} is cut out")
     model = find("models", config.model).Model
     fields = {f.name: config[f.name] for f in dataclasses.fields(model)}
     model = model(**{k: v.to_dict() if isinstance(v, ConfigDict) else v for k, v in fields.items()})
@@ -175,9 +182,11 @@ def _buildable(model: Any, spec: data.Spec, config: ConfigDict) -> list[Phase]:
 def _check_ranges(config: ConfigDict) -> None:
     for name, value in flatten(config).items():
         last = name.rpartition(".")[2]
-        if last in COUNTS or last.endswith(("_turns", "_size")):
+        if isinstance(value, tuple):
+            continue
+        if last in COUNTS or last.endswith(("_turns", "_size")) and last != "pool_size":
             low, high = 1, 2**31 - 1
-        elif last.endswith("_every") or last in ("seed", "learning_rate"):
+        elif last.endswith("_every") or last in ("seed", "learning_rate", "pool_size"):
             low, high = 0, float("inf") if last == "learning_rate" else 2**63 - 1
         elif last == "watch_samples":
             low, high = 10, 2**31 - 1  # fewer cannot be scored

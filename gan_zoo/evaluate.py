@@ -29,8 +29,10 @@ from gan_zoo.metrics.kernel import kernel_distance
 from gan_zoo.metrics.neighbours import precision_recall_density_coverage
 from gan_zoo.metrics.repeats import NEAR, PAIRS, repeated_share
 from gan_zoo.metrics.seen import CHUNK, Seen, look, nearest, reference, remembered
+from gan_zoo.superresolution import superresolution_scores
 from gan_zoo.trained import CHUNK as DRAWN
 from gan_zoo.trained import Trained
+from gan_zoo.translations import translation_scores
 
 SEED = 0
 SHOWN, BESIDE = 10, 4  # samples in a picture, and training images beside each
@@ -182,10 +184,18 @@ def evaluate(
     if samples and samples < LEAST:
         raise UserError(f"{samples} samples cannot be scored: take at least {LEAST}")
     judge, number = judge or judge_of(config), samples or config.eval_samples
+    if trained.game.given:
+        number = min(number, judge.held_out.size)  # every sample is made of another image
     if judge.spec.shape != trained.spec.shape:
         raise UserError(f"{judge.spec.name} has the shape {judge.spec.shape}, and the samples {trained.spec.shape}")
     labels, words = judge.labels(number) if judge.spec.classes == trained.spec.classes else _equal(trained, number)
-    how = {**_common(), "rounding": "uint8", "averaged": sorted(trained.game.ema), "labels": words}
+    how = {
+        **_common(),
+        "rounding": "uint8",
+        "averaged": sorted(trained.game.ema),
+        "labels": words,
+        **trained.game.about,
+    }
     scores, given = {}, {}
     if len(trained.spec.shape) == 1:
         how["rounding"] = "none"
@@ -202,6 +212,8 @@ def evaluate(
             scores |= judge.scores(fake, metrics, how)
         if pictures and len(trained.spec.shape) == 3:
             judge.save_nearest(pictures / f"nearest_{trained.step:07d}.png", given["image"][0][:SHOWN])
+    scores |= translation_scores(trained, number, {**how, "shape": list(trained.spec.shape)})
+    scores |= superresolution_scores(trained, how)
     whole = -(-number // DRAWN) * DRAWN  # a member's own scores are means over whole chunks
     for name, value in trained.scores(number, SEED).items():
         scores[name] = {"value": value, **how, "rounding": "none", "fake_samples": whole}

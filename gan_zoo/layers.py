@@ -11,7 +11,7 @@ import numpy as np
 
 from gan_zoo.arithmetic import conv_transpose_size, halvings, pair, taps
 from gan_zoo.conv import Geometry, conv, input_gradient
-from gan_zoo.errors import UserError
+from gan_zoo.errors import UserError, choose
 
 Initializer = Callable[..., Any]
 
@@ -182,6 +182,21 @@ class BatchNorm(nn.Module):
         return (x * (1 + scale) + bias).astype(x.dtype)
 
 
+class Norm(nn.Module):
+    """The normalization of image translators: "batch", "instance" (each image and channel by itself, no parameters)
+    or "none"."""
+
+    kind: str
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        if choose("norm", self.kind, ("batch", "instance", "none")) == "batch":
+            return BatchNorm(scale_init=SCALES)(x, train)
+        if self.kind == "instance":
+            return nn.InstanceNorm(epsilon=1e-5, use_bias=False, use_scale=False)(x)
+        return x
+
+
 def spectral(layer: nn.Module, on: bool, train: bool) -> Callable[..., jax.Array]:
     """The layer, with spectral normalization if ``on`` (SNGAN, Miyato et al. 2018, section 2.1).
 
@@ -227,6 +242,13 @@ def with_label(x: jax.Array, label: jax.Array | None, classes: int) -> jax.Array
 def one_hot(label: jax.Array | None, classes: int, dtype: Any) -> jax.Array | None:
     """The label [B] as the ``maps`` [B, classes] of a convolution; None without one."""
     return None if label is None else jax.nn.one_hot(label, classes, dtype=dtype)
+
+
+def pixel_shuffle(x: jax.Array, scale: int) -> jax.Array:
+    """Channels to pixels, in PyTorch's order: [B, H, W, C s s] -> [B, s H, s W, C] (Shi et al. 2016, equation 4)."""
+    batch, height, width, channels = x.shape
+    x = x.reshape(batch, height, width, channels // scale**2, scale, scale).transpose(0, 1, 4, 2, 5, 3)
+    return x.reshape(batch, scale * height, scale * width, -1)
 
 
 def upsample(x: jax.Array) -> jax.Array:

@@ -95,6 +95,11 @@ def r1_penalty(critic: Callable, real: jax.Array) -> jax.Array:
     return 0.5 * jnp.mean(squared_norms(critic, real))
 
 
+def feature_matching(real: jax.Array, fake: jax.Array) -> jax.Array:
+    """Mean squared difference of the mean features, real and fake [B, ...] (Salimans et al. 2016, section 3.1)."""
+    return jnp.mean((real.mean(axis=0) - fake.mean(axis=0)) ** 2)
+
+
 def categorical_information(logits: jax.Array, code: jax.Array) -> jax.Array:
     """Lower bound L_I = H(c) - E[-log Q(c|x)] for a uniform categorical code (InfoGAN, equation 5).
 

@@ -13,7 +13,9 @@ from gan_zoo.errors import UserError
 # Settings of every optimizer beside its own arguments.
 COMMON = {
     "learning_rate": 2e-4,
-    "schedule": "constant",  # or "linear": to 0 at decay_rounds; "exponential": times decay_rate every turn
+    # or "linear": from constant_rounds on down to 0 at decay_rounds; "exponential": times decay_rate every turn
+    "schedule": "constant",
+    "constant_rounds": 0,
     "decay_rounds": 0,
     "decay_rate": 1.0,
     "floor": 0.0,  # below which the exponential does not fall
@@ -75,9 +77,10 @@ def schedule(settings: Mapping[str, Any], turns: int) -> optax.Schedule | float:
     if kind == "constant":
         return rate
     if kind == "linear":
-        if settings["decay_rounds"] < 1:
-            raise UserError("schedule=linear needs decay_rounds, the round at which the learning rate is 0")
-        return optax.linear_schedule(rate, 0.0, settings["decay_rounds"] * turns)
+        constant, end = settings["constant_rounds"], settings["decay_rounds"]
+        if end <= constant:
+            raise UserError("schedule=linear needs decay_rounds > constant_rounds: the learning rate is 0 there")
+        return optax.linear_schedule(rate, 0.0, (end - constant) * turns, constant * turns)
     if kind == "exponential":
         return optax.exponential_decay(rate, 1, settings["decay_rate"], end_value=settings["floor"] or None)
     raise UserError(f"unknown schedule {kind!r}: it is constant, linear or exponential")

@@ -34,7 +34,8 @@ class State(flax.struct.PyTreeNode):
 def new_state(game: Game, rng: jax.Array, batch: Batch, earlier: State | None = None) -> State:
     """The state at the start of a phase; optimizers start fresh.
 
-    Networks take over whatever ``earlier`` has at the same place. Floats have the precision of the batch's images.
+    Networks take over whatever ``earlier`` has at the same place, or where the game's ``inherits`` says. Floats have
+    the precision of the batch's images.
 
     Raises:
         ValueError: a parameter of ``earlier`` has another shape.
@@ -43,8 +44,9 @@ def new_state(game: Game, rng: jax.Array, batch: Batch, earlier: State | None = 
     nets = jax.tree.map(partial(_as_dtype, batch["image"].dtype), game.init(init_rng, batch))
     ema = {name: jax.tree.map(jnp.copy, nets[name]) for name in game.ema}  # donated later: no leaf is shared
     if earlier is not None:
-        ema = graft(ema, {**earlier.nets, **earlier.ema})
-        nets = graft(nets, earlier.nets)
+        as_named = lambda nets: nets | {new: nets[old] for new, old in game.inherits.items() if old in nets}
+        ema = graft(ema, as_named({**earlier.nets, **earlier.ema}))
+        nets = graft(nets, as_named(earlier.nets))
     opt = {name: player.optimizer.init(_params(nets, player)) for name, player in game.players.items()}
     state = State(step=jnp.zeros((), jnp.int32), rng=rng, nets=nets, opt=opt, ema=ema)
     return jax.tree.map(lambda x: constrain(jnp.copy(x), PartitionSpec()), state)
@@ -107,7 +109,7 @@ def _turn(game: Game, player: Player, nets: Nets, constants: Nets, opt: Any, bat
     """One gradient step of one player: (nets, optimizer state, metrics)."""
 
     def loss(params):
-        given = {**nets, **{name: {**nets[name], "params": params[name]} for name in player.owns}}
+        given = {**nets, **{name: {**nets[name], "params": own} for name, own in params.items()}}
         return player.loss(_for_compute(game, {**constants, **given}), batch, rng, step)
 
     params = _params(nets, player)
@@ -115,13 +117,14 @@ def _turn(game: Game, player: Player, nets: Nets, constants: Nets, opt: Any, bat
     updates, opt = player.optimizer.update(gradients, opt, params)
     params = optax.apply_updates(params, updates)
     # The player writes what it owns; whatever its loss did to other networks' state is dropped.
-    nets = {**nets, **{name: {**new[name], "params": params[name]} for name in player.owns}}
+    nets = {**nets, **{name: new[name] for name in player.owns}}
+    nets |= {name: {**nets[name], "params": own} for name, own in params.items()}
     norms = {"gradient_norm": optax.tree.norm(gradients), "update_norm": optax.tree.norm(updates)}
     return nets, opt, {"loss": value, **metrics, **norms}
 
 
 def _params(nets: Nets, player: Player) -> dict[str, Any]:
-    return {name: nets[name].get("params", {}) for name in player.owns}
+    return {name: nets[name]["params"] for name in player.owns if "params" in nets[name]}
 
 
 def _for_compute(game: Game, nets: Nets) -> Nets:

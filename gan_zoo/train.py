@@ -33,6 +33,7 @@ from gan_zoo.step import State, new_state
 from gan_zoo.workdir import Workdir
 
 COLUMNS = 10
+SHOWN = 16  # held-out examples in a picture
 WATCHED = "evaluations.jsonl"
 CURVES = ("fid", "coverage")
 log = logging.getLogger("gan_zoo")
@@ -52,7 +53,10 @@ def train(config: ConfigDict, path: str | Path) -> dict[str, Any] | None:
     with jax.set_mesh(make_mesh()):
         spec, phases = configs.build(config)
         source = data.load(config.dataset, "train", config.image_shape, config.classes)
-        return Run(config, spec, phases, source, Workdir(path, config)).play()
+        larger = source
+        if config.load_size:
+            larger = data.load(config.dataset, "train", (*config.load_size, spec.shape[-1]), config.classes)
+        return Run(config, spec, phases, source, larger, Workdir(path, config)).play()
 
 
 @dataclass(frozen=True)
@@ -65,13 +69,27 @@ class Seed:
 
 
 class Run:
-    """What is trained in one folder: one run, or one for each of config.seeds."""
+    """What is trained in one folder: one run, or one for each of config.seeds.
 
-    def __init__(self, config: ConfigDict, spec: data.Spec, phases: list[Phase], source: data.Source, workdir: Workdir):
-        self.config, self.spec, self.phases, self.source, self.workdir = config, spec, phases, source, workdir
+    Args:
+        source, larger: the training split as it is compared with, and at the size that it is cut out of.
+    """
+
+    def __init__(
+        self,
+        config: ConfigDict,
+        spec: data.Spec,
+        phases: list[Phase],
+        source: data.Source,
+        larger: data.Source,
+        workdir: Workdir,
+    ):
+        self.config, self.spec, self.phases, self.workdir = config, spec, phases, workdir
+        self.source, self.larger = source, larger
         self.mesh = jax.sharding.get_mesh()
         self.dtype = float_type(config.precision)
         self.ends = list(itertools.accumulate(phase.rounds for phase in phases))
+        self.constants = [phase.constants() for phase in phases]  # a missing file is told before anything is played
         self.stop = Stop()
         self.judge = judge_of(config, source)
         self.compile_seconds = 0.0
@@ -145,7 +163,7 @@ class Run:
         if within == phase.rounds:
             return states
         stride = self._rounds_at_once(phase, offset, within)
-        feeds, constants = self._feeds(number), self._replicate(phase.constants())
+        feeds, constants = self._feeds(number), self._replicate(self.constants[number])
         given = lambda played: tuple(feed.given(played, stride) for feed in feeds)
         self.log.begin(phase, offset, phase.game.turns * config.batch_size * len(self.seeds))
         self._overview(phase, states[0])
@@ -208,7 +226,8 @@ class Run:
         size, before = self.config.batch_size, self.phases[:number]
         start = sum(phase.rounds * phase.game.turns * size for phase in before)
         turns = self.phases[number].game.turns
-        feed = Feed(self.source, self.config.seed, start, size, turns, self.mesh, self.dtype)
+        crop = self.spec.shape[:2] if self.config.load_size else ()
+        feed = Feed(self.larger, self.config.seed, start, size, turns, self.mesh, self.dtype, crop, self.config.flip)
         return [feed.of_seed(seed.config.seed) for seed in self.seeds]
 
     def _compile(self, phase: Phase, states: States, *given: Any):
@@ -238,15 +257,15 @@ class Run:
         return played[:-1] == planned[:-1] and played[-1][0] == planned[-1][0] and played[-1][1] <= planned[-1][1]
 
     def _pictures(self, seed: Seed, number: int, state: State, now: int) -> None:
-        """Sample grids of the averaged networks; with labels, one row for each."""
+        """Pictures of the averaged networks; samples with labels have one row for each."""
         learned = self._trained(seed, number, state, now)
         rows = min(self.spec.classes, 20) or COLUMNS
-        for name in learned.views:
+        labels = np.repeat(np.arange(rows), COLUMNS)
+        batch = learned.examples(SHOWN) if learned.game.given else learned.batch(np.arange(len(labels)), labels)
+        for name in learned.pictures:
             if len(self.spec.shape) == 1:
                 made = learned.sample(num=2000)
             else:
-                labels = np.repeat(np.arange(rows), COLUMNS)
-                batch = data.example(self.spec, len(labels), self.dtype, labels)
                 made = learned.view(name, batch)["image"]
             if not self.workdir.writes:
                 continue

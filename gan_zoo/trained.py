@@ -4,7 +4,7 @@ gan_zoo.load("runs/dcgan-digits").sample(seed=0, num=16)
 """
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import jax
@@ -16,12 +16,22 @@ from gan_zoo import config as configs
 from gan_zoo import data, workdir
 from gan_zoo.checkpoint import Checkpoints, Damaged, Restored, from_leaves
 from gan_zoo.data import Spec
+from gan_zoo.data.feed import floats
 from gan_zoo.devices import float_type, prepare
 from gan_zoo.errors import UserError
 from gan_zoo.game import Batch, Game, Nets, constrain
 from gan_zoo.step import State, new_state
 
 CHUNK = 512  # samples that are made at once
+MADE = 64  # images that are made of others at once
+TRANSLATE = ("sample", "back")
+# Views that make images of images of any size: what they are in the batch, and what the view does.
+MAKE = {
+    "sample": ("input", "translate inputs to images (a2b)"),
+    "back": ("image", "translate images to inputs (b2a)"),
+    "upscale": ("input", "enlarge images"),
+    "upscale_srresnet": ("input", "enlarge images by SRResNet"),
+}
 
 
 class Trained:
@@ -68,9 +78,52 @@ class Trained:
         for number, start in enumerate(range(0, num, CHUNK)):
             # All chunks have one shape, so that one program makes them; the last one's surplus is dropped.
             wanted = np.resize(labels[start : start + CHUNK], CHUNK if num > CHUNK else num)
-            batch = data.example(self.spec, len(wanted), self.dtype, wanted)
+            batch = self.batch(np.arange(start, start + len(wanted)), wanted)
             made = self.views["sample"](self.nets, batch, jax.random.fold_in(key, number))
             yield {k: np.asarray(v)[: num - start] for k, v in made.items()}
+
+    def batch(self, numbers: np.ndarray, labels: np.ndarray) -> Batch:
+        """What the samples of these numbers [N] are made from: labels [N], or held-out inputs in their order."""
+        if not self.game.given:
+            return data.example(self.spec, len(numbers), self.dtype, labels)
+        return self.held_out(numbers)
+
+    def held_out(self, numbers: np.ndarray) -> Batch:
+        """Examples [N] of the test split, from the first one on again after the last."""
+        taken = self._test.take(numbers % self._test.size)
+        if self._test.inputs is not None:
+            taken["input"] = self._test.inputs.take(numbers % self._test.inputs.size)["image"]
+        return jax.tree.map(np.asarray, floats(taken, self.dtype))
+
+    def examples(self, number: int) -> Batch:
+        """So many examples of the test split, spread over it: sets often lie kind by kind."""
+        return self.held_out(np.arange(number) * self._test.size // number)
+
+    @cached_property
+    def _test(self) -> data.Source:
+        return data.load(self.config.dataset, "test", self.config.image_shape, self.config.classes)
+
+    @property
+    def pictures(self) -> list[str]:
+        """The views that are pictures for people: samples, unless they are made from images."""
+        return [name for name in self.views if not self.game.given or name not in MAKE]
+
+    def make(self, view: str, images: np.ndarray, seed: int = 0) -> np.ndarray:
+        """What a view of MAKE makes of images float [N, h, w, c] in [-1, 1], of one size, whatever it is.
+
+        Raises:
+            UserError: the game has no such view.
+        """
+        if view not in self.views or not (self.spec.input_shape or view not in TRANSLATE):
+            raise UserError(f"{self.config.model} cannot {MAKE[view][1]}")
+        made = []
+        for number, start in enumerate(range(0, len(images), MADE)):
+            part = images[start : start + MADE]
+            whole = np.resize(part, (min(MADE, len(images)), *part.shape[1:]))  # of one shape: one program
+            key = jax.random.fold_in(jax.random.key(seed), number)
+            found = self.views[view](self.nets, {MAKE[view][0]: whole.astype(self.dtype)}, key)["image"]
+            made.append(np.asarray(found)[: len(part)])
+        return np.concatenate(made)
 
     def view(self, name: str, batch: Batch, seed: int = 0) -> dict[str, np.ndarray]:
         """One of the game's views."""

@@ -137,7 +137,7 @@ def test_bytes_become_minus_one_to_one_exactly(dtype):
     """0 is -1 and 255 is 1, with no rounding, as a run compiles it: with XLA's optimizer, whatever tests do."""
     every = np.arange(256, dtype=np.uint8)
     with jax.enable_x64(dtype == jnp.float64):
-        normalize = partial(feed._floats, dtype=dtype)
+        normalize = partial(feed.floats, dtype=dtype)
         compiled = jax.jit(normalize, compiler_options={"xla_backend_optimization_level": 3})
         values = np.asarray(compiled({"image": every})["image"])
     assert values.dtype == dtype

@@ -80,6 +80,8 @@ ALLOWED = {
     "conv": {"arithmetic", "winograd"},
     "layers": {"arithmetic", "conv", "errors"},
     "noise": {"game"},
+    "pool": {"game"},
+    "two_domains": {"data", "errors", "game"},
     "step": {"game"},
     "optimizers": {"errors"},
     "registry": {"errors"},
@@ -96,9 +98,12 @@ ALLOWED = {
         for name in within("metrics")
     },
     **{name: {"errors", "devices", "pretrained"} for name in within("pretrained")},
+    "pretrained.perceptual": {"errors", "pretrained"} | within("pretrained"),
     "watch": {"errors"},
     **{
-        name: {"losses", "optimizers", "data", "errors", "game", "noise", "registry", "models"}
+        name: {"losses", "optimizers", "data", "errors", "game", "noise", "pool", "registry", "two_domains", "resample"}
+        | {"models", "pretrained"}
+        | within("pretrained")
         for name in within("models")
     },
 }

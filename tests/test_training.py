@@ -15,7 +15,11 @@ from gan_zoo.checkpoint import Checkpoints
 from gan_zoo.errors import UserError
 
 CONFIGS = ["configs/dcgan.py:digits", "configs/wgan_gp.py:25gaussians", "configs/infogan.py:digits"]
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in CONFIGS[2:]]
+# A pool of past images, and two phases.
+SLOW = [
+    pytest.param(name, marks=pytest.mark.slow)
+    for name in (CONFIGS[2], "configs/cyclegan.py:digits", "configs/srgan.py:digits")
+]
 
 
 def arguments(name: str, workdir, *more: str) -> list[str]:

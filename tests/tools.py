@@ -37,7 +37,7 @@ def shrunk(name: str, *overrides: str):
     narrow = []
     for network in ("generator", "discriminator"):
         for field, value in config[network].items():
-            small = {"width": 8, "dense": 32, "q_dense": 16}.get(field)
+            small = {"width": 8, "dense": 32, "q_dense": 16, "blocks": 1}.get(field)
             if field == "hidden":
                 small = (16,) * len(value)
             if small is not None:

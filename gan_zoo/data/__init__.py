@@ -1,8 +1,9 @@
 """Data sets by name: "kind" or "kind:argument" is served by the module gan_zoo/data/KIND.py.
 
 Such a module gives `spec(argument, image_shape, classes)`, `load(argument, split, image_shape, classes)` and,
-where a package client can bring the set, `bring(argument)`. It has `ARGUMENT`, what its argument is called,
-if it takes one, and `SHAPE`, if its sets have but one. The shape () and 0 classes ask for the set's own.
+where a package client can bring the set, `bring(argument)`. It has `ARGUMENT`, what its argument is called, if it takes
+one, `OPTIONAL`, if it may be left out, and `SHAPE`, if its sets have but one. The shape () and 0 classes ask for the
+set's own.
 """
 
 import contextlib
@@ -26,9 +27,11 @@ ALIASES = {
     "25gaussians": "points:25gaussians",
     "swissroll": "points:swissroll",
     "folder": "image_folder",
+    "edges2fashion": "edges:fashion_mnist",
+    "shoes2bags": "domains:fashion_mnist:5,7,9:8",
 }
 # Modules here that no data set is named after.
-HELPERS = {"feed", "order", "images", "points", "image_folder"}
+HELPERS = {"feed", "order", "images", "points", "image_folder", "packages", "prepared"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Spec:
     name: str
     shape: tuple[int, ...]  # (H, W, C), or (2,) for points in the plane
     classes: int  # 0: no labels
+    input_shape: tuple[int, ...] = ()  # of "input", which the image is to be made from; (): the set has none
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +51,13 @@ class Source:
     spec: Spec
     split: str
     size: int
-    # indices [N] -> {"image": uint8 [N, H, W, C] (points: float32 [N, 2]), "label": int32 [N] if labelled}
+    # indices [N] -> {"image": uint8 [N, H, W, C] (points: float32 [N, 2]), "label": int32 [N] if labelled,
+    # "input": uint8 [N, h, w, c] if paired}
     take: Callable[[np.ndarray], dict[str, np.ndarray]]
     arrays: dict[str, np.ndarray] | None  # the whole split when it fits in memory, else None: take reads
     class_names: tuple[str, ...] = ()
+    inputs: "Source | None" = None  # of an unpaired set: whose images are "input", drawn in an order of their own
+    pictures: Callable[[], list[np.ndarray]] | None = None  # of tiles: what they are cut out of, uint8 [H, W, C]
 
 
 def spec(name: str, image_shape: tuple[int, ...] = (), classes: int = 0) -> Spec:
@@ -79,6 +86,8 @@ def bring(name: str) -> Path | None:
 def example(spec: Spec, size: int, dtype: Any = np.float32, labels: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """A batch of empty images with the labels given (or zeros), if the data has labels."""
     batch = {"image": np.zeros((size, *spec.shape), dtype)}
+    if spec.input_shape:
+        batch["input"] = np.zeros((size, *spec.input_shape), dtype)
     if spec.classes:
         batch["label"] = np.zeros(size, np.int32) if labels is None else np.asarray(labels, np.int32)
     return batch
@@ -96,9 +105,12 @@ def in_memory(
     image: np.ndarray,
     label: np.ndarray | None = None,
     class_names: tuple[str, ...] = (),
+    inputs: np.ndarray | None = None,
 ) -> Source:
-    """A source of arrays: image [N, ...] and, if there are labels, label [N]."""
+    """A source of arrays: image [N, ...] and, if there are, label [N] and, of pairs, inputs [N, ...]."""
     arrays = {"image": image} if label is None else {"image": image, "label": label.astype(np.int32)}
+    if inputs is not None:
+        arrays["input"] = inputs
     take = lambda indices: {key: array[indices] for key, array in arrays.items()}
     return Source(spec, split, len(image), take, arrays, class_names)
 
@@ -120,7 +132,7 @@ def _find(name: str) -> tuple[ModuleType, str]:
     file, _, own = ALIASES.get(kind, kind).partition(":")
     module = importlib.import_module(f"{__name__}.{file}")
     wanted = "" if own else getattr(module, "ARGUMENT", "")
-    if bool(argument) != bool(wanted):
+    if bool(argument) != bool(wanted) and not (wanted and getattr(module, "OPTIONAL", False)):
         raise UserError(f"data set {name!r}: write {kind}:{wanted}" if wanted else f"{kind} takes no {argument!r}")
     return module, own or argument
 

@@ -1,9 +1,9 @@
-"""folder:PATH: a folder of images; its subfolders are labels, or the splits train and test."""
+"""folder:PATH: a folder of images; its subfolders are labels, or the splits train and test (or val)."""
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from gan_zoo.data import Source, Spec, images
@@ -17,39 +17,44 @@ TEST = 0.1  # the share that is held out when the folder itself has no splits
 
 
 def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
-    return _describe(argument, _list(argument), image_shape)
+    return _describe(argument, listed(argument), image_shape)
 
 
 def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) -> Source:
-    found = _list(argument)
+    found = listed(argument)
     described = _describe(argument, found, image_shape)
-    return _reader(described, split, found[split], _class_names(found), bool(image_shape))
+    return reader(described, split, found[split], _class_names(found), bool(image_shape))
 
 
 def every(argument: str) -> Source:
     """All images in a folder and below it, without labels and splits: those of a generator, for example."""
-    root = Path(argument).expanduser()
+    files = every_of(Path(argument).expanduser())
+    described = Spec(f"folder:{argument}", shape_of(open_image(files[0][0])), 0)
+    return reader(described, "all", files, (), False)
+
+
+def every_of(root: Path) -> list[tuple[Path, str]]:
+    """The image files in a folder and below it, each with an empty label."""
     if not root.is_dir():
         raise UserError(f"there is no folder {root}")
     files = [(file, "") for file in _files(root)]
     if not files:
         raise UserError(f"{root} holds no images ({KNOWN})")
-    described = Spec(f"folder:{argument}", _shape(open_image(files[0][0])), 0)
-    return _reader(described, "all", files, (), False)
+    return files
 
 
-def _reader(
-    described: Spec, split: str, files: list[tuple[Path, str]], names: tuple[str, ...], resizes: bool
-) -> Source:
-    def read(index: int) -> tuple[np.ndarray, int]:
+def reader(described: Spec, split: str, files: list[tuple[Path, str]], names: tuple[str, ...], resizes: bool) -> Source:
+    """A source of image files [(path, name of its label)], made to fit the shape if it resizes; else all have it."""
+
+    def read(index: int) -> dict[str, Any]:
         path, name = files[index]
         image = open_image(path)
-        if not resizes and _shape(image) != described.shape:
+        if not resizes and shape_of(image) != described.shape:
             advice = (
                 "make them of one size" if split == "all" else "set config.image_shape to (height, width, channels)"
             )
-            raise UserError(f"{path} is {_shape(image)}, but the first image is {described.shape}: {advice}")
-        return images.fit(image, described.shape), names.index(name) if names else 0
+            raise UserError(f"{path} is {shape_of(image)}, but the first image is {described.shape}: {advice}")
+        return {"image": images.fit(image, described.shape), "label": names.index(name) if names else 0}
 
     return images.from_reader(described, split, len(files), read, names)
 
@@ -65,16 +70,17 @@ def open_image(path: Path) -> Image.Image:
 
 def _describe(argument: str, found: Files, image_shape: tuple[int, ...]) -> Spec:
     first, _ = found["train"][0]
-    return Spec(f"folder:{argument}", image_shape or _shape(open_image(first)), len(_class_names(found)))
+    return Spec(f"folder:{argument}", image_shape or shape_of(open_image(first)), len(_class_names(found)))
 
 
-def _list(argument: str) -> Files:
+def listed(argument: str) -> Files:
     """Files and label names ("" without labels) of both splits."""
     root = Path(argument).expanduser()
     if not root.is_dir():
         raise UserError(f"there is no folder {root}")
-    if (root / "train").is_dir() and (root / "test").is_dir():
-        found = {split: _labelled(root / split) for split in ("train", "test")}
+    held_out = "test" if (root / "test").is_dir() else "val"
+    if (root / "train").is_dir() and (root / held_out).is_dir():
+        found = {split: _labelled(root / name) for split, name in (("train", "train"), ("test", held_out))}
     else:
         found = _split(root, _labelled(root))
     for split, files in found.items():
@@ -114,5 +120,6 @@ def _class_names(found: Files) -> tuple[str, ...]:
     return tuple(sorted({label for files in found.values() for _, label in files} - {""}))
 
 
-def _shape(image: Image.Image) -> tuple[int, int, int]:
+def shape_of(image: Image.Image) -> tuple[int, int, int]:
+    """(H, W, C) of a plain picture."""
     return (image.height, image.width, len(image.getbands()))

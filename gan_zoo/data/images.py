@@ -1,13 +1,15 @@
 """Pictures of any size and mode, made to fit a shape without distortion."""
 
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from gan_zoo.data import Source, Spec, in_memory
+from gan_zoo.data import Source, Spec, example, in_memory
 
 MEMORY = 2 * 1024**3  # bytes; a split that is larger when decoded is read on demand
 THREADS = min(16, 2 * (os.cpu_count() or 1))
@@ -60,18 +62,19 @@ def plain(image: Image.Image) -> Image.Image:
 
 
 def from_reader(
-    spec: Spec, split: str, size: int, read: Callable[[int], tuple], class_names: tuple[str, ...] = ()
+    spec: Spec, split: str, size: int, read: Callable[[int], dict[str, Any]], class_names: tuple[str, ...] = ()
 ) -> Source:
-    """A source over read(index) -> (image uint8 [H, W, C], label): in memory if it fits."""
+    """A source over read(index) -> {"image": uint8 [H, W, C], "label", "input"}: in memory if it fits."""
 
     def take(indices: np.ndarray) -> dict[str, np.ndarray]:
-        image = np.empty((len(indices), *spec.shape), np.uint8)
-        label = np.empty(len(indices), np.int32)
+        batch = example(spec, len(indices), np.uint8)
         with ThreadPoolExecutor(THREADS) as pool:
-            for row, example in enumerate(pool.map(read, indices)):
-                image[row], label[row] = example
-        return {"image": image, "label": label} if spec.classes else {"image": image}
+            for row, found in enumerate(pool.map(read, indices)):
+                for key in batch:
+                    batch[key][row] = found[key]
+        return batch
 
-    if size * int(np.prod(spec.shape)) > MEMORY:
+    if size * sum(math.prod(shape) for shape in (spec.shape, spec.input_shape) if shape) > MEMORY:
         return Source(spec, split, size, take, None, class_names)
-    return in_memory(spec, split, **take(np.arange(size)), class_names=class_names)
+    arrays = take(np.arange(size))
+    return in_memory(spec, split, arrays["image"], arrays.get("label"), class_names, arrays.get("input"))

@@ -7,7 +7,9 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from gan_zoo.data import Source, Spec, alone, folder, images
 from gan_zoo.errors import UserError
 
 ARGUMENT = "NAME"
+UNPAIRED = "cycle_gan/"  # sets whose splits are trainA, trainB, testA and testB
 CATALOG = "https://storage.googleapis.com/tfds-data"
 PATIENCE = 8  # seconds; TFDS alone would try for 210 before it says that it is offline
 
@@ -22,23 +25,31 @@ PATIENCE = 8  # seconds; TFDS alone would try for 210 before it says that it is 
 def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
     if not image_shape:
         raise UserError(f"tfds:{argument} needs config.image_shape = (height, width, channels)")
-    return Spec(f"tfds:{argument}", image_shape, classes)
+    two = argument.startswith(UNPAIRED)
+    return Spec(f"tfds:{argument}", image_shape, 0 if two else classes, image_shape if two else ())
 
 
 def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) -> Source:
     found = spec(argument, image_shape, classes)
     builder = _prepared(argument)
-    features = builder.info.features
     _check(builder, found)
-    examples = builder.as_data_source(_instruction(builder, split))
+    if not found.input_shape:
+        return _source(builder, found, split, _instruction(builder, split))
+    one = replace(found, input_shape=())
+    inputs, source = (_source(builder, one, split, f"{split}{domain}") for domain in "AB")
+    return replace(source, spec=found, inputs=inputs)
 
-    def read(index: int) -> tuple[np.ndarray, int]:
+
+def _source(builder, found: Spec, split: str, instruction: str) -> Source:
+    examples, features = builder.as_data_source(instruction), builder.info.features
+
+    def read(index: int) -> dict[str, Any]:
         example = examples[int(index)]
-        label = example["label"] if classes else 0
-        return images.fit(images.plain(images.from_array(example["image"])), found.shape), label
+        image = images.fit(images.plain(images.from_array(example["image"])), found.shape)
+        return {"image": image, "label": example["label"] if found.classes else 0}
 
-    names = tuple(getattr(features["label"], "names", None) or map(str, range(classes))) if classes else ()
-    return images.from_reader(found, split, len(examples), read, names)
+    names = getattr(features["label"], "names", None) or map(str, range(found.classes)) if found.classes else ()
+    return images.from_reader(found, split, len(examples), read, tuple(names))
 
 
 def bring(argument: str) -> Path:

@@ -49,14 +49,18 @@ class Classifier:
 @lru_cache(maxsize=1)
 def classifier(name: str, image_shape: tuple[int, ...] = (), classes: int = 0) -> Classifier:
     """The classifier of a labelled data set, trained now if the cache has none."""
-    train, test = (data.load(name, split, image_shape, classes) for split in ("train", "test"))
+    return trained_on(*(data.load(name, split, image_shape, classes) for split in ("train", "test")))
+
+
+def trained_on(train: data.Source, test: data.Source) -> Classifier:
+    """The same of a training and a test split."""
     network = Network(train.spec.classes)
     folder = cache_folder() / "classifiers" / _content(train, test, network)
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be training the same one: take its result
         if not _is_whole(folder):
-            log.info("training the classifier of %s (once)", name)
+            log.info("training the classifier of %s (once)", train.spec.name)
             variables, rounds = _train(network, train)
             _keep(folder, variables, {"accuracy": _accuracy(network, variables, test), "steps": rounds})
         noted = json.loads((folder / "classifier.json").read_text())

@@ -46,6 +46,17 @@ def ssim(images: Any, truth: Any, luma: bool = False, border: int = 0) -> np.nda
     return np.array([structural_similarity(a, b, channel_axis=-1, **settings) for a, b in both])
 
 
+def sharpness(images: Any) -> np.ndarray:
+    """Mean difference of neighbouring pixels' luma, in levels, for each of images [N, H, W, C] in [0, 255]: [N].
+
+    High for crisp edges and texture, low for what is blurred; noise raises it too, so it stands beside the truth's.
+    """
+    images = rows("images", images).astype(np.float64)
+    luma = images.mean(axis=-1) if images.shape[-1] != 3 else to_luma(images)[..., 0] - 16
+    across, down = np.abs(np.diff(luma, axis=2)).mean(axis=(1, 2)), np.abs(np.diff(luma, axis=1)).mean(axis=(1, 2))
+    return (across + down) / 2
+
+
 def to_luma(images: np.ndarray) -> np.ndarray:
     """RGB [..., 3] in [0, 255] to BT.601's luma [..., 1] in [16, 235], not rounded; gray images stay as they are."""
     return images if images.shape[-1] == 1 else 16 + (images / 255 @ LUMA)[..., None]

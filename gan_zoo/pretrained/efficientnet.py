@@ -19,18 +19,23 @@ STAGES = (
 class EfficientNetLite0(nn.Module):
     """image [B, 224, 224, 3] as (bytes - 127) / 128 -> features [B, 1280] and logits [B, 1000].
 
-    Names of layers are those of the efficientnet_lite_pytorch package.
+    Names of layers are those of the efficientnet_lite_pytorch package. With ``until`` the result are the maps of that
+    stage (from 1), for any size.
     """
 
+    until: int = 0
+
     @nn.compact
-    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def __call__(self, x: jax.Array) -> jax.Array | tuple[jax.Array, jax.Array]:
         x = nn.Conv(32, (3, 3), 2, "SAME", use_bias=False, name="_conv_stem")(x)
         x = nn.relu6(norm("_bn0")(x))
         number = 0
-        for blocks, kernel, stride, expansion, features in STAGES:
+        for stage, (blocks, kernel, stride, expansion, features) in enumerate(STAGES, 1):
             for block in range(blocks):
                 x = Block(features, kernel, 1 if block else stride, expansion, name=f"_blocks.{number}")(x)
                 number += 1
+            if stage == self.until:
+                return x
         x = nn.relu6(norm("_bn1")(nn.Conv(1280, (1, 1), use_bias=False, name="_conv_head")(x)))
         features = x.mean(axis=(1, 2))
         return features, nn.Dense(1000, name="_fc")(features)

@@ -1,0 +1,58 @@
+"""CycleGAN (Zhu et al. 2017): two domains translated into each other, learned without pairs.
+
+./launch.sh configs/cyclegan.py:emoji
+"""
+
+from gan_zoo.config import settings
+
+# The sizes of the paper: horse2zebra, 200 epochs of 1,334 images, one at a time.
+ROUNDS = 200 * 1334
+DECAY = {"schedule": "linear", "constant_rounds": ROUNDS // 2, "decay_rounds": ROUNDS}
+PAPER = {
+    "dataset": "tfds:cycle_gan/horse2zebra",
+    "image_shape": (256, 256, 3),
+    "load_size": (286, 286),
+    "flip": True,
+    "batch_size": 1,
+    "discriminator": {"norm": "instance"},
+    "rounds": ROUNDS,
+    "log_every": 100,
+    "sample_every": 4000,
+    "checkpoint_every": 4000,
+    "generator_optimizer": DECAY,
+    "discriminator_optimizer": DECAY,
+}
+SMALL = {"schedule": "linear", "constant_rounds": 3000, "decay_rounds": 6000}
+SETTINGS = {
+    "digits": {
+        "dataset": "domains:digits:1,4,7:0,6,8",
+        "image_shape": (16, 16, 1),
+        "batch_size": 8,
+        "rounds": 1000,
+        "generator": {"width": 16, "blocks": 3},
+        "discriminator": {"width": 32, "receptive_field": 16, "norm": "instance"},
+        "log_every": 20,
+        "sample_every": 250,
+        "checkpoint_every": 250,
+    },
+    "emoji": {
+        "dataset": "emoji:twitter+google",
+        "image_shape": (32, 32, 3),
+        "load_size": (36, 36),
+        "flip": True,
+        "batch_size": 4,
+        "rounds": 6000,
+        "generator": {"width": 32, "blocks": 6},
+        "discriminator": {"width": 32, "receptive_field": 34, "norm": "instance"},
+        "generator_optimizer": SMALL,
+        "discriminator_optimizer": SMALL,
+        "log_every": 20,
+        "sample_every": 500,
+        "checkpoint_every": 500,
+    },
+    "paper": PAPER,
+}
+
+
+def get_config(data="emoji"):
+    return {"model": "cyclegan", **settings("cyclegan", SETTINGS, data)}

@@ -1,0 +1,50 @@
+"""DiscoGAN (Kim et al. 2017): relations between two domains, learned without pairs.
+
+    ./launch.sh configs/discogan.py:shoes2bags
+
+config.variant=gan and recongan are the paper's other two: without reconstruction, and with that of one domain alone.
+"""
+
+from gan_zoo.config import settings
+
+# The sizes of the authors' code: edges2shoes, 20 epochs of 49,825 pairs of 64x64, in minibatches of 64.
+PAPER = {
+    "dataset": "unpaired:edges2shoes",
+    "image_shape": (64, 64, 3),
+    "batch_size": 64,
+    "rounds": 20 * 49_825 // 64 // 3,
+    "log_every": 100,
+    "sample_every": 1000,
+    "checkpoint_every": 1000,
+}
+SETTINGS = {
+    "shoes2bags": {
+        "dataset": "shoes2bags",
+        "image_shape": (32, 32, 1),
+        "batch_size": 64,
+        "rounds": 2000,
+        "curriculum_rounds": 500,
+        "generator": {"width": 32},
+        "discriminator": {"width": 32},
+        "log_every": 20,
+        "sample_every": 250,
+        "checkpoint_every": 250,
+    },
+    "digits": {
+        "dataset": "domains:digits:1,4,7:0,6,8",
+        "image_shape": (16, 16, 1),
+        "batch_size": 32,
+        "rounds": 1000,
+        "curriculum_rounds": 300,
+        "generator": {"width": 32},
+        "discriminator": {"width": 32},
+        "log_every": 20,
+        "sample_every": 250,
+        "checkpoint_every": 250,
+    },
+    "paper": PAPER,
+}
+
+
+def get_config(data="shoes2bags"):
+    return {"model": "discogan", **settings("discogan", SETTINGS, data)}

@@ -1,0 +1,54 @@
+"""Pix2Pix (Isola et al. 2017): an image from an image, learned from pairs.
+
+./launch.sh configs/pix2pix.py:edges2fashion
+./launch.sh configs/pix2pix.py:emoji
+"""
+
+from gan_zoo.config import settings
+
+# The sizes of the paper and its Torch code: facades, 200 epochs of 400 pairs, one pair at a time.
+PAPER = {
+    "dataset": "pairs:b2a:facades",
+    "image_shape": (256, 256, 3),
+    "load_size": (286, 286),
+    "flip": True,
+    "batch_size": 1,
+    "rounds": 80_000,
+    "log_every": 100,
+    "sample_every": 4000,
+    "checkpoint_every": 4000,
+}
+SMALL = {
+    "generator": {"width": 32, "norm": "instance"},
+    "discriminator": {"width": 32, "norm": "instance", "receptive_field": 34},
+    "batch_size": 16,
+    "rounds": 3000,
+    "log_every": 20,
+    "sample_every": 250,
+    "checkpoint_every": 250,
+}
+SETTINGS = {
+    "digits": {
+        **SMALL,
+        "dataset": "edges:digits",
+        "image_shape": (16, 16, 1),
+        "discriminator": {"width": 32, "norm": "instance", "receptive_field": 16},
+        "rounds": 1000,
+    },
+    "edges2fashion": {**SMALL, "dataset": "edges:fashion_mnist", "image_shape": (32, 32, 1)},
+    "emoji": {
+        **SMALL,
+        "dataset": "emoji:twitter2google",
+        "load_size": (72, 72),
+        "flip": True,
+        "batch_size": 4,
+        "rounds": 6000,
+        "sample_every": 1000,
+        "checkpoint_every": 1000,
+    },
+    "paper": PAPER,
+}
+
+
+def get_config(data="edges2fashion"):
+    return {"model": "pix2pix", **settings("pix2pix", SETTINGS, data)}

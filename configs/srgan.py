@@ -1,0 +1,60 @@
+"""SRGAN (Ledig et al. 2017): photographs four times larger.
+
+    ./launch.sh data photos
+    ./launch.sh configs/srgan.py:photos
+
+The feature maps are VGG-19's where its weights are (GAN_ZOO_VGG19), else those of EfficientNet-Lite0 (the extra
+[pretrained]); config.json and every score say which.
+"""
+
+from gan_zoo.config import settings
+from gan_zoo.pretrained import weights
+
+# The sizes of the paper: 10^6 updates of SRResNet, then 10^5 at 1e-4 and 10^5 at 1e-5.
+PAPER = {
+    "dataset": "photos:imagenet",
+    "image_shape": (96, 96, 3),
+    "batch_size": 16,
+    "rounds": 1_000_000,
+    "phases": {"pretraining": 1_000_000, "adversarial": 200_000},
+    "log_every": 100,
+    "sample_every": 10_000,
+    "checkpoint_every": 10_000,
+}
+SETTINGS = {
+    "photos": {
+        "dataset": "photos",
+        "image_shape": (64, 64, 3),
+        "load_size": (192, 192),
+        "flip": True,
+        "batch_size": 8,
+        "rounds": 6000,
+        "phases": {"pretraining": 6000, "adversarial": 1000},
+        "content": "vgg54" if weights.find("vgg19") else "efficientnet",
+        "generator": {"width": 32, "blocks": 5},
+        "discriminator": {"width": 16, "dense": 128},
+        "pretraining_optimizer": {"learning_rate": 1e-3, "b1": 0.9},
+        "eval_samples": 100,
+        "log_every": 20,
+        "sample_every": 500,
+        "checkpoint_every": 500,
+    },
+    "digits": {
+        "dataset": "digits",
+        "image_shape": (32, 32, 1),
+        "batch_size": 16,
+        "rounds": 500,
+        "phases": {"pretraining": 500, "adversarial": 500},
+        "content": "mse",
+        "content_weight": 1.0,
+        "generator": {"width": 16, "blocks": 2},
+        "discriminator": {"width": 16, "dense": 64},
+        "sample_every": 250,
+        "checkpoint_every": 250,
+    },
+    "paper": PAPER,
+}
+
+
+def get_config(data="photos"):
+    return {"model": "srgan", **settings("srgan", SETTINGS, data)}

@@ -1,0 +1,57 @@
+"""SRGAN's networks (Ledig et al. 2017, figure 4): SRResNet, four times larger images, and a VGG-like discriminator."""
+
+import flax.linen as nn
+import jax
+
+from gan_zoo.errors import UserError
+from gan_zoo.layers import BatchNorm, Conv, pixel_shuffle
+
+SCALE = 4
+
+
+def check(shape: tuple[int, ...]) -> None:
+    """Refuses images that are no multiples of the scale, or too small for the discriminator."""
+    if min(shape[:2]) < 16 or shape[0] % SCALE or shape[1] % SCALE:
+        raise UserError(
+            f"srresnet cannot make images of {shape[0]}x{shape[1]}: height and width must be multiples of {SCALE}, "
+            "at least 16. Set config.image_shape (that much is cut out of each picture)"
+        )
+
+
+def prelu() -> nn.PReLU:
+    """One slope for all channels, 0.25 at first, as PyTorch's."""
+    return nn.PReLU(negative_slope_init=0.25)
+
+
+class Generator(nn.Module):
+    """image [B, h, w, I] in [-1, 1] -> image [B, 4 h, 4 w, C], of any size; not bounded."""
+
+    shape: tuple[int, ...]
+    width: int = 64
+    blocks: int = 16
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        x = first = prelu()(Conv(self.width, 9, padding=4)(x))
+        for _ in range(self.blocks):
+            y = prelu()(BatchNorm()(Conv(self.width, 3, padding=1)(x), train))
+            x = x + BatchNorm()(Conv(self.width, 3, padding=1)(y), train)
+        x = first + BatchNorm()(Conv(self.width, 3, padding=1)(x), train)
+        for _ in range(SCALE // 2):
+            x = prelu()(pixel_shuffle(Conv(4 * self.width, 3, padding=1)(x), 2))
+        return Conv(self.shape[-1], 9, padding=4)(x)
+
+
+class Discriminator(nn.Module):
+    """image [B, H, W, C] -> logits [B]; eight convolutions, every second one halves the image, two dense layers."""
+
+    width: int = 64
+    dense: int = 1024
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        for layer in range(8):
+            x = Conv(self.width << layer // 2, 3, 1 + layer % 2, 1)(x)
+            x = nn.leaky_relu(BatchNorm()(x, train) if layer else x, 0.2)
+        x = nn.leaky_relu(nn.Dense(self.dense)(x.reshape(len(x), -1)), 0.2)
+        return nn.Dense(1)(x)[:, 0]

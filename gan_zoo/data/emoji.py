@@ -1,0 +1,145 @@
+"""Emoji as two vendors draw them, Twitter and Google: 1,911 at 64x64 in colour, with names and categories.
+
+    emoji:google             one vendor's drawings, labelled by category
+    emoji:vendors            both vendors' drawings, labelled by vendor
+    emoji:twitter2google     pairs: Twitter's drawing is the input, Google's the image; google2twitter the other way
+    emoji:twitter+google     unpaired: inputs Twitter's, images Google's, of disjoint emoji; the test split is paired
+
+From the npm packages emoji-datasource-twitter (drawings CC-BY 4.0) and emoji-datasource-google (Apache 2.0).
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gan_zoo.data import Source, Spec, alone, folder, in_memory, packages, prepared
+from gan_zoo.data.image_folder import open_image
+from gan_zoo.data.images import fit_all
+from gan_zoo.errors import UserError
+
+SHAPE = (64, 64, 3)
+VENDORS = ("twitter", "google")
+ARGUMENT = "google|twitter|vendors|twitter2google|google2twitter|twitter+google"
+OPTIONAL = True  # where the set is brought
+CATEGORIES = (
+    "Activities", "Animals & Nature", "Component", "Flags", "Food & Drink", "Objects", "People & Body",
+    "Smileys & Emotion", "Symbols", "Travel & Places",
+)  # fmt: skip
+TEST = 0.15  # the share of emoji that is held out
+PACKAGES = "16.0.0"  # their version
+VERSION = "1.0.0"  # of what is prepared
+MISSING = "the emoji are not here: run `./launch.sh data emoji`"
+
+
+def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
+    if argument not in ARGUMENT.split("|"):
+        raise UserError(f"unknown emoji {argument!r}: write emoji:{ARGUMENT}")
+    shape = image_shape or SHAPE
+    labels = {"google": len(CATEGORIES), "twitter": len(CATEGORIES), "vendors": len(VENDORS)}
+    return Spec(f"emoji:{argument}", shape, labels.get(argument, 0), () if argument in labels else shape)
+
+
+def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) -> Source:
+    found = spec(argument, image_shape, classes)
+    arrays = prepared.load("emoji", VERSION, split, _features, _examples)
+    # Sorted by vendor, then by emoji: the same row of both vendors is the same emoji. Skin tones are left out.
+    drawings = {
+        vendor: _rows(arrays, (arrays["vendor"] == k) & (arrays["skin"] == "")) for k, vendor in enumerate(VENDORS)
+    }
+    images = {vendor: fit_all(part["image"], found.shape) for vendor, part in drawings.items()}
+    if argument in VENDORS:
+        return in_memory(found, split, images[argument], drawings[argument]["category"], CATEGORIES)
+    if argument == "vendors":
+        label = np.repeat(np.arange(len(VENDORS)), [len(images[vendor]) for vendor in VENDORS])
+        return in_memory(found, split, np.concatenate([images[vendor] for vendor in VENDORS]), label, VENDORS)
+    if "2" in argument:
+        a, b = argument.split("2")
+        return in_memory(found, split, images[b], inputs=images[a])
+    a, b = argument.split("+")
+    if split == "test":
+        return in_memory(found, split, images[b], inputs=images[a])
+    first = np.array([_share(f"half {emoji}") < 0.5 for emoji in drawings[a]["emoji"]])
+    inputs = in_memory(Spec(f"emoji:{a}", found.shape, 0), split, images[a][first])
+    return replace(in_memory(found, split, images[b][~first]), inputs=inputs)
+
+
+def bring(argument: str = "") -> Path:
+    """Downloads both packages with npm, of a fixed version: the same emoji and the same split everywhere."""
+    target = folder() / "emoji"
+    with alone("emoji"), tempfile.TemporaryDirectory(dir=folder()) as temporary:
+        for vendor in VENDORS:
+            if _list(vendor):
+                continue
+            package = f"emoji-datasource-{vendor}"
+            unpacked = packages.npm(
+                package, PACKAGES, temporary, f"unpack its package {package} into {target / vendor}"
+            )
+            shutil.rmtree(target / vendor, ignore_errors=True)
+            target.mkdir(exist_ok=True)
+            unpacked.rename(target / vendor)
+    return target
+
+
+def _list(vendor: str) -> list[dict[str, Any]]:
+    """What a vendor's package says of its emoji; [] if it is not here."""
+    file = folder() / "emoji" / vendor / "emoji.json"
+    return json.loads(file.read_text()) if file.exists() else []
+
+
+def _features() -> dict[str, Any]:
+    import tensorflow_datasets as tfds  # imported late: only the preparation needs it
+
+    return {
+        "image": tfds.features.Tensor(shape=SHAPE, dtype=np.uint8, encoding="bytes"),
+        "vendor": tfds.features.ClassLabel(names=VENDORS),
+        "category": tfds.features.ClassLabel(names=CATEGORIES),
+        "emoji": tfds.features.Text(),  # the code points of the emoji without a skin tone
+        "skin": tfds.features.Text(),  # those of the skin tone, "" without
+        "name": tfds.features.Text(),
+    }
+
+
+def _examples(split: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each drawing of a split, by vendor and emoji; all skin tones of an emoji are on the same side."""
+    for vendor in VENDORS:
+        listed = _list(vendor)
+        if not listed:
+            raise UserError(MISSING)
+        for entry in sorted(listed, key=lambda entry: entry["unified"]):
+            if (_share(entry["unified"]) < TEST) != (split == "test") or not _drawn(entry):
+                continue
+            given = {"vendor": vendor, "category": entry["category"], "emoji": entry["unified"]}
+            given["name"] = (entry["name"] or entry["short_name"]).lower()
+            tones = {"": entry, **entry.get("skin_variations", {})}
+            for tone, variation in tones.items():
+                if _drawn(variation):
+                    image = _read(vendor, variation["image"])
+                    yield f"{vendor} {entry['unified']} {tone}", {"image": image, "skin": tone, **given}
+
+
+def _drawn(entry: dict[str, Any]) -> bool:
+    return all(entry[f"has_img_{vendor}"] for vendor in VENDORS)
+
+
+def _read(vendor: str, name: str) -> np.ndarray:
+    file = folder() / "emoji" / vendor / "img" / vendor / "64" / name
+    image = np.asarray(open_image(file).convert("RGB"))
+    if image.shape != SHAPE:
+        raise UserError(f"{file} is {image.shape}, not {SHAPE}: remove {folder() / 'emoji'} and run it again")
+    return image
+
+
+def _rows(arrays: dict[str, np.ndarray], wanted: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: array[wanted] for name, array in arrays.items()}
+
+
+def _share(text: str) -> float:
+    """A number in [0, 1) that follows from the text alone: new emoji move no others to another split."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64

@@ -1,0 +1,19 @@
+"""Four times smaller and larger images, as the papers on super-resolution make them."""
+
+import jax
+import jax.numpy as jnp
+
+SCALE = 4
+
+
+def shrunk(images: jax.Array) -> jax.Array:
+    """Bicubic with antialiasing, and rounded to 8 bits: [B, 4 h, 4 w, C] in [-1, 1] -> [B, h, w, C]."""
+    batch, height, width, channels = images.shape
+    small = jax.image.resize(images, (batch, height // SCALE, width // SCALE, channels), "cubic")
+    return jnp.round((jnp.clip(small, -1, 1) + 1) * 127.5) / 127.5 - 1
+
+
+def enlarged(images: jax.Array) -> jax.Array:
+    """Bicubic: [B, h, w, C] -> [B, 4 h, 4 w, C]."""
+    batch, height, width, channels = images.shape
+    return jax.image.resize(images, (batch, SCALE * height, SCALE * width, channels), "cubic")

@@ -1,0 +1,106 @@
+"""Scores of games that make images from images: how near the truth they are, and what a classifier sees."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gan_zoo import data
+from gan_zoo.data import Source, Spec
+from gan_zoo.data.images import to_bytes
+from gan_zoo.metrics.classifier import Classifier, trained_on
+from gan_zoo.metrics.images import sharpness, ssim
+from gan_zoo.metrics.neighbours import precision_recall_density_coverage
+from gan_zoo.trained import Trained
+
+NEIGHBOURS = 5
+Values = dict[str, tuple[float, dict[str, Any]]]  # score -> value, and what its protocol adds
+
+
+def translation_scores(trained: Trained, number: int, how: Mapping[str, Any]) -> dict[str, Any]:
+    """Scores of the translations of ``number`` held-out images at most, each with its protocol ``how``.
+
+    l1 and cycle_l1 are mean absolute differences of images in [-1, 1]. Where both ways are learned, means of both.
+    """
+    spec, config = trained.spec, trained.config
+    if not spec.input_shape:
+        return {}
+    train, test = (data.load(config.dataset, split, config.image_shape, config.classes) for split in ("train", "test"))
+    numbers = np.arange(min(number, test.size))
+    batch = trained.held_out(numbers)
+    there = {"truth": batch["image"], "given": batch["input"], "made": trained.make("sample", batch["input"])}
+    values: Values = {}
+    ways = [there]
+    if "back" in trained.game.views:
+        ways.append({"truth": batch["input"], "given": batch["image"], "made": trained.make("back", batch["image"])})
+        values |= _unpaired(trained, ways, domains(train), domains(test))
+    if test.inputs is None:  # the counterpart is known
+        values |= _nearness(ways, train, cycles="back" in trained.game.views)
+    how = {**how, "given": f"{spec.name}/{test.split}", "fake_samples": len(numbers), "ways": len(ways)}
+    return {name: {"value": value, **how, **own} for name, (value, own) in values.items()}
+
+
+def _nearness(ways: list[dict[str, np.ndarray]], train: Source, cycles: bool) -> Values:
+    """How near the translations come to the truth; beside them the input as it is, and the mean training image."""
+    l1 = lambda a, b: float(np.abs(to_bytes(a) / 127.5 - to_bytes(b) / 127.5).mean())
+    over = lambda score, name: float(np.mean([score(way[name], way["truth"]) for way in ways]))
+    similar = lambda a, b: float(ssim(to_bytes(a), to_bytes(b)).mean())
+    crisp = lambda a, _: float(sharpness(to_bytes(a)).mean())
+    for way, which in zip(ways, ("image", "input"), strict=False):
+        mean = _mean(train, which)
+        way["mean"] = np.broadcast_to(mean, way["truth"].shape)
+    alike = all(way["given"].shape == way["truth"].shape for way in ways)
+    values = {"l1": (over(l1, "made"), {}), "ssim": (over(similar, "made"), {})}
+    if alike:
+        values |= {"l1_of_input": (over(l1, "given"), {}), "ssim_of_input": (over(similar, "given"), {})}
+    values |= {"l1_of_mean": (over(l1, "mean"), {}), "ssim_of_mean": (over(similar, "mean"), {})}
+    own = {"sharpness": "mean luma difference of neighbouring pixels, levels of 255"}
+    return {**values, "sharpness": (over(crisp, "made"), own), "sharpness_of_truth": (over(crisp, "truth"), own)}
+
+
+def _mean(train: Source, which: str) -> np.ndarray:
+    """The mean training image, in [-1, 1]."""
+    source = train if which in train.take(np.arange(1)) else train.inputs
+    key = which if source is train else "image"
+    parts = [
+        source.take(np.arange(i, min(i + 512, source.size)))[key].sum(axis=0, dtype=np.float64)
+        for i in range(0, source.size, 512)
+    ]
+    return np.sum(parts, axis=0) / source.size / 127.5 - 1
+
+
+def _unpaired(trained: Trained, ways: list[dict[str, np.ndarray]], train: Source, test: Source) -> Values:
+    """What an independent classifier of the two domains sees in the translations, and how well they lead back."""
+    judge = trained_on(train, test)
+    there, back = ways
+    cycle = [np.abs(trained.make("back", there["made"]) - there["given"]).mean()]
+    cycle.append(np.abs(trained.make("sample", back["made"]) - back["given"]).mean())
+    own = {**judge.extractor.protocol}
+    values = {
+        "domain_classifier_accuracy": (judge.accuracy, {**own, "real_samples": judge.test_images}),
+        "cycle_l1": (float(np.mean(cycle)), {}),
+    }
+    rates, covered = [], []
+    for domain, way in ((1, there), (0, back)):
+        features, classes = judge.extractor(to_bytes(way["made"]))
+        rates.append(float((classes.argmax(axis=1) == domain).mean()))
+        covered.append(_coverage(judge, train.arrays["image"][train.arrays["label"] == domain], features))
+    values["translated_accuracy"] = float(np.mean(rates)), {**own, "each_way": rates}
+    values["coverage"] = float(np.mean(covered)), {**own, "each_way": covered, "k": NEIGHBOURS, "of": "training images"}
+    return values
+
+
+def _coverage(judge: Classifier, real: np.ndarray, fake: np.ndarray) -> float:
+    number = min(len(real), len(fake))
+    real = judge.extractor(real[np.random.default_rng(0).permutation(len(real))[:number]])[0]
+    return precision_recall_density_coverage(real, fake[:number], NEIGHBOURS)["coverage"]
+
+
+def domains(source: Source) -> Source:
+    """The images of both domains, labelled 0 (inputs) and 1 (images)."""
+    inputs = source.arrays["input"] if source.inputs is None else source.inputs.arrays["image"]
+    images = source.arrays["image"]
+    spec = replace(Spec(f"{source.spec.name}/domains", source.spec.shape, 2))
+    label = np.repeat([0, 1], [len(inputs), len(images)])
+    return data.in_memory(spec, source.split, np.concatenate([inputs, images]), label)

@@ -1,0 +1,61 @@
+"""What games of two domains share: four networks, and pictures and samples of translations both ways.
+
+Domain A's images are the batch's "input", B's its "image". Generators ab and ba, discriminators a and b.
+"""
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from gan_zoo.data import Spec
+from gan_zoo.errors import UserError
+from gan_zoo.game import Batch, Nets, View, infer
+
+GENERATORS = ("generator_ab", "generator_ba")
+DISCRIMINATORS = ("discriminator_a", "discriminator_b")
+
+
+def check(member: str, spec: Spec) -> None:
+    """Refuses data that is no two domains of one shape."""
+    if not spec.input_shape:
+        raise UserError(
+            f"{member} learns from two domains, and {spec.name} is one: take unpaired:PATH_A,PATH_B, "
+            "domains:DATA:A:B or emoji:twitter+google"
+        )
+    if spec.input_shape != spec.shape:
+        raise UserError(
+            f"the domains differ, {spec.input_shape} and {spec.shape}: set config.image_shape to one shape for both, "
+            "for example '(64, 64, 3)'"
+        )
+
+
+def initial(generator: nn.Module, discriminator: nn.Module) -> Callable[[jax.Array, Batch], Nets]:
+    """A game's ``init``: two networks of either kind."""
+
+    def init(rng: jax.Array, batch: Batch) -> Nets:
+        names = [(name, generator) for name in GENERATORS] + [(name, discriminator) for name in DISCRIMINATORS]
+        keys = jax.random.split(rng, len(names))
+        return {name: net.init(key, batch["image"], train=True) for (name, net), key in zip(names, keys, strict=True)}
+
+    return init
+
+
+def views(generator: nn.Module) -> dict[str, View]:
+    """ "sample" (A to B), "back" (B to A) and rows of A, A -> B, back to A, B, B -> A, back to B."""
+
+    def sample(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
+        return {"image": infer(generator, nets["generator_ab"], batch["input"])}
+
+    def back(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
+        return {"image": infer(generator, nets["generator_ba"], batch["image"])}
+
+    def translations(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
+        columns = []
+        for given, there, again in ((batch["input"], *GENERATORS), (batch["image"], *reversed(GENERATORS))):
+            made = infer(generator, nets[there], given)
+            columns += [given, made, infer(generator, nets[again], made)]
+        return {"image": jnp.stack(columns, axis=1)}
+
+    return {"sample": sample, "back": back, "translations": translations}

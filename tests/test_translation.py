@@ -1,0 +1,319 @@
+"""Image to image: networks, the pool, losses, and what is scored."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+from tools import PROJECT, command, environment, noise, play, result, shrunk, write_image
+
+from gan_zoo import config as configs
+from gan_zoo import data, losses, trained
+from gan_zoo.architectures import patchgan, translator, unet
+from gan_zoo.errors import UserError
+from gan_zoo.pool import exchange, new_pool
+from gan_zoo.translations import translation_scores
+
+KEY = jax.random.key(0)
+
+
+@pytest.mark.parametrize(
+    "field, size, out",
+    [(1, 256, 256), (16, 256, 126), (34, 256, 62), (70, 256, 30), (142, 256, 14), (286, 512, 14), (286, 256, 6)],
+)
+def test_patchgan_sizes(field, size, out):
+    network = patchgan.Discriminator(width=4, receptive_field=field)
+    logits = jax.eval_shape(lambda x: network.init_with_output(KEY, x, train=True)[0], jnp.zeros((1, size, size, 3)))
+    assert logits.shape == (1, out, out, 1)
+
+
+@pytest.mark.parametrize("field", [1, 16, 34, 70, 142, 286])
+def test_receptive_field_measured_by_the_input_gradient(field):
+    """The patch that one logit in the middle depends on; without normalization, which sees everything."""
+    size = max(32, 2 * field)
+    network = patchgan.Discriminator(width=2, receptive_field=field, norm="none")
+    x = jax.random.normal(KEY, (1, size, size, 1))
+    variables = network.init(KEY, x, train=True)
+
+    def middle(x):
+        logits = network.apply(variables, x, train=True)
+        return logits[0, logits.shape[1] // 2, logits.shape[2] // 2, 0]
+
+    seen = np.argwhere(np.asarray(jax.grad(middle)(x))[0, ..., 0])
+    np.testing.assert_array_equal(np.ptp(seen, axis=0) + 1, [field, field])
+
+
+def test_unet_has_skips_and_its_noise_is_dropout():
+    x = jax.random.normal(KEY, (2, 32, 32, 3))
+    sizes = {}
+    for skips in (True, False):
+        network = unet.Generator((32, 32, 3), width=4, norm="instance", skips=skips)
+        variables = network.init({"params": KEY, "dropout": KEY}, x, train=True)
+        sizes[skips] = sum(leaf.size for leaf in jax.tree.leaves(variables))
+        made = [network.apply(variables, x, train=True, rngs={"dropout": jax.random.key(i)}) for i in (1, 1, 2)]
+        assert made[0].shape == (2, 32, 32, 3) and np.abs(made[0]).max() <= 1
+        np.testing.assert_array_equal(made[0], made[1])
+        assert np.abs(made[0] - made[2]).max() > 0
+        still = network.apply(variables, x, train=False)
+        np.testing.assert_array_equal(still, network.apply(variables, x, train=False))
+    assert sizes[True] > sizes[False]
+
+
+def test_unet_passes_detail_through_its_outermost_skip():
+    """With every deeper layer at zero the input still reaches the output."""
+    network = unet.Generator((16, 16, 1), width=4, norm="none", dropout=0.0)
+    x = jax.random.normal(KEY, (1, 16, 16, 1))
+    variables = network.init({"params": KEY, "dropout": KEY}, x, train=True)
+    outer = {"Conv_0", f"ConvTranspose_{unet.levels((16, 16, 1)) - 1}"}
+    only = {k: v if k in outer else jax.tree.map(jnp.zeros_like, v) for k, v in variables["params"].items()}
+    sensitive = jax.grad(lambda x: jnp.sum(network.apply({"params": only}, x, train=False) ** 2))(x)
+    assert np.abs(sensitive).max() > 0
+
+
+@pytest.mark.parametrize("family, shape", [(unet, (28, 28, 1)), (unet, (48, 64, 3)), (translator, (30, 32, 3))])
+def test_sizes_that_cannot_be_halved_are_refused(family, shape):
+    with pytest.raises(UserError, match="multiples of"):
+        family.check(shape)
+
+
+def test_a_field_larger_than_the_image_is_refused():
+    with pytest.raises(UserError, match="receptive_field to less"):
+        patchgan.check((16, 16, 1), 70)
+    with pytest.raises(UserError, match="is one of 1, 16"):
+        patchgan.check((64, 64, 1), 71)
+
+
+def test_translator_keeps_any_size():
+    network = translator.Generator((32, 32, 3), width=4, blocks=1)
+    for size in ((32, 32), (40, 64)):
+        x = jnp.zeros((2, *size, 3))
+        made = jax.eval_shape(lambda x: network.init_with_output(KEY, x, train=False)[0], x)
+        assert made.shape == x.shape
+
+
+def test_pool_gives_back_the_first_fifty_and_then_half_older_ones():
+    """Numbered images: each is its own number."""
+    pool, older = new_pool(50, jnp.zeros((10, 1, 1, 1))), []
+    step = jax.jit(exchange)
+    for number in range(40):
+        images = jnp.arange(10.0).reshape(10, 1, 1, 1) + 10 * number
+        shown, pool = step(pool, images, jax.random.key(number))
+        same = np.asarray(shown == images).ravel()
+        if number < 5:
+            assert same.all() and int(pool["pool"]["count"]) == 10 * (number + 1)
+        else:
+            older += list(~same)
+            assert np.asarray(shown).max() <= images.max()
+    assert 0.4 < np.mean(older) < 0.6
+    held = np.asarray(pool["pool"]["images"]).ravel()
+    assert len(set(held)) == 50, "the pool holds an image twice"
+
+
+def test_pool_gives_each_kept_image_once():
+    """What is swapped out of the pool is gone from it: no image is shown twice after it was replaced."""
+    pool, shown, step = new_pool(4, jnp.zeros((1, 1, 1, 1))), [], jax.jit(exchange)
+    for number in range(200):
+        given, pool = step(pool, jnp.full((1, 1, 1, 1), float(number)), jax.random.key(number))
+        shown.append(int(given[0, 0, 0, 0]))
+    later = shown[4:]  # the first ones were shown when they came, and are shown again when they leave
+    assert len(later) == len(set(later))
+
+
+def model(name, **settings):
+    config, _ = shrunk(name, *(f"config.{key}={value}" for key, value in settings.items()))
+    spec, phases = configs.build(config)
+    return spec, phases[0].game
+
+
+def batch_of(spec, seed=0):
+    keys = jax.random.split(jax.random.key(seed))
+    draw = lambda key, shape: jax.random.uniform(key, (4, *shape), minval=-1.0)
+    return {"image": draw(keys[0], spec.shape), "input": draw(keys[1], spec.input_shape)}
+
+
+def test_pix2pix_losses_are_the_papers():
+    """L_G = BCE + 100 L1, L_D = half the sum; both from their parts."""
+    spec, game = model("configs/pix2pix.py:digits")
+    batch = batch_of(spec)
+    nets = game.init(KEY, batch)
+    total, (_, parts) = game.players["generator"].loss(nets, batch, KEY, 0)
+    np.testing.assert_allclose(total, parts["adversarial"] + 100 * parts["l1"], rtol=1e-6)
+    total, (_, parts) = game.players["discriminator"].loss(nets, batch, KEY, 0)
+    np.testing.assert_allclose(total, parts["adversarial"] / 2, rtol=1e-6)
+    # At the start the discriminator knows nothing: log 2 for each kind of image.
+    np.testing.assert_allclose(parts["adversarial"], 2 * np.log(2), atol=0.05)
+
+
+def test_pix2pix_terms_can_be_switched_off():
+    spec, game = model("configs/pix2pix.py:digits", adversarial_weight=0.0)
+    assert list(game.players) == ["generator"] and "discriminator" not in game.init(KEY, batch_of(spec))
+    spec, game = model("configs/pix2pix.py:digits", conditional=False)
+    variables = game.init(KEY, batch_of(spec))["discriminator"]["params"]["Conv_0"]["kernel"]
+    assert variables.shape[2] == 1, "the discriminator sees the image alone"
+
+
+def test_cyclegan_losses_are_the_papers():
+    """L_G = E(D - 1)^2 both ways + 10 cycles + 5 identities; the discriminators' are halved."""
+    spec, game = model("configs/cyclegan.py:digits")
+    batch = batch_of(spec)
+    nets = game.init(KEY, batch)
+    total, (_, parts) = game.players["generators"].loss(nets, batch, KEY, 0)
+    expected = 2 * parts["adversarial"] + 10 * parts["cycle"] + 5 * parts["identity"]
+    np.testing.assert_allclose(total, expected, rtol=1e-5)
+    fooled = sum(
+        np.mean((np.asarray(_judge(game, nets, domain, batch)) - 1) ** 2) for domain in ("a", "b")
+    )  # E (D - 1)^2
+    np.testing.assert_allclose(2 * parts["adversarial"], fooled, rtol=1e-4)
+
+
+def _judge(game, nets, domain, batch):
+    """Logits of a domain's discriminator on fakes of it."""
+    config, _ = shrunk("configs/cyclegan.py:digits")
+    made = game.views["sample" if domain == "b" else "back"](nets, batch, KEY)["image"]
+    settings = {key: value for key, value in config.discriminator.items()}
+    return patchgan.Discriminator(**settings).apply(nets[f"discriminator_{domain}"], made, train=True)
+
+
+def test_cyclegan_terms_can_be_switched_off():
+    batch = batch_of(model("configs/cyclegan.py:digits")[0])
+    for setting, term in (
+        ({"forward_cycle": False, "backward_cycle": False}, "cycle"),
+        ({"identity_weight": 0.0}, "identity"),
+    ):
+        _, game = model("configs/cyclegan.py:digits", **setting)
+        _, (_, parts) = game.players["generators"].loss(game.init(KEY, batch), batch, KEY, 0)
+        assert parts[term] == 0
+    _, game = model("configs/cyclegan.py:digits", pool_size=0)
+    assert not {"pool_a", "pool_b"} & set(game.init(KEY, batch))
+
+
+def test_cyclegan_keeps_past_fakes_in_its_pools():
+    config, _ = shrunk("configs/cyclegan.py:digits")
+    state, _, _ = play(config, 2, 1)
+    for name in ("pool_a", "pool_b"):
+        assert int(state.nets[name]["pool"]["count"]) == 2 * config.batch_size
+        assert np.abs(state.nets[name]["pool"]["images"][: config.batch_size]).max() > 0
+
+
+@pytest.mark.parametrize(
+    "name, dataset, words",
+    [
+        ("pix2pix.py:digits", "digits", "learns from pairs"),
+        ("cyclegan.py:digits", "digits", "two domains"),
+        ("gan.py:digits", "points", "points"),
+    ],
+)
+def test_data_that_does_not_fit_is_refused(name, dataset, words):
+    config = configs.load(str(PROJECT / "configs" / name), [f"config.dataset={dataset}", "config.image_shape=()"])
+    with pytest.raises(UserError, match=words):
+        configs.build(config)
+
+
+class Copier:
+    """In place of a trained game: its translations are the inputs as they are."""
+
+    def __init__(self, name):
+        self.config, _ = shrunk(name)
+        self.spec, (phase,) = configs.build(self.config)
+        self.game = phase.game
+
+    make = staticmethod(lambda view, images: images)
+    held_out = trained.Trained.held_out
+    dtype = np.float32
+
+    @property
+    def _test(self):
+        return data.load(self.config.dataset, "test", self.config.image_shape)
+
+
+def test_scores_of_a_copy_are_those_of_the_input():
+    scores = translation_scores(Copier("configs/pix2pix.py:digits"), 100, {"version": "1"})
+    assert scores["l1"]["value"] == scores["l1_of_input"]["value"] > 0
+    assert scores["ssim"]["value"] == scores["ssim_of_input"]["value"] < 1
+    assert scores["l1"]["fake_samples"] == 100 and scores["l1"]["given"] == "edges:digits/test"
+
+
+def test_scores_of_the_mean_image_by_hand():
+    scores = translation_scores(Copier("configs/pix2pix.py:digits"), 50, {})
+    train, test = (data.load("edges:digits", split, (16, 16, 1)).arrays["image"] for split in ("train", "test"))
+    mean = np.rint(train.mean(axis=0))
+    expected = np.abs(mean - test[:50].astype(np.float64)).mean() / 127.5
+    assert scores["l1_of_mean"]["value"] == pytest.approx(expected, abs=0.005)
+
+
+def test_a_copy_is_taken_for_its_own_domain(cache, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setattr("gan_zoo.metrics.classifier.ROUNDS", (60, 60))
+    scores = translation_scores(Copier("configs/cyclegan.py:digits"), 100, {})
+    assert scores["domain_classifier_accuracy"]["value"] > 0.9
+    assert scores["translated_accuracy"]["value"] < 0.1
+    assert scores["cycle_l1"]["value"] == 0
+    assert 0 <= scores["coverage"]["value"] <= 1
+
+
+def test_discogan_counts_reconstruction_little_at_first():
+    """Rounds are a third of the authors' iterations; the share goes from 0.01 to 0.5."""
+    spec, game = model("configs/discogan.py:digits", curriculum_rounds=10)
+    batch = batch_of(spec)
+    nets = game.init(KEY, batch)
+    for step, share in ((0, 0.01), (9, 0.01), (10, 0.5)):
+        total, (_, parts) = game.players["generators"].loss(nets, batch, KEY, jnp.asarray(step))
+        rest = 0.1 * parts["adversarial"] + 0.9 * parts["feature_matching"]
+        np.testing.assert_allclose(total, (1 - share) * rest + share * parts["reconstruction"], rtol=1e-5)
+    assert (game.players["generators"].turns, game.players["discriminators"].turns) == (2, 1)
+
+
+@pytest.mark.parametrize("variant", ["gan", "recongan"])
+def test_discogans_variants_learn_one_way(variant):
+    spec, game = model("configs/discogan.py:digits", variant=variant)
+    batch = batch_of(spec)
+    nets = game.init(KEY, batch)
+    loss = lambda params: game.players["generators"].loss(
+        {**nets, **{k: {**nets[k], "params": params[k]} for k in params}}, batch, KEY, jnp.asarray(0)
+    )[0]
+    gradients = jax.grad(loss)({name: nets[name]["params"] for name in ("generator_ab", "generator_ba")})
+    size = {name: sum(np.abs(leaf).sum() for leaf in jax.tree.leaves(part)) for name, part in gradients.items()}
+    assert size["generator_ab"] > 0 and (size["generator_ba"] > 0) == (variant == "recongan")
+
+
+def test_feature_matching_by_hand():
+    real, fake = jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([[0.0, 0.0], [2.0, 4.0]])
+    np.testing.assert_allclose(losses.feature_matching(real, fake), ((2 - 1) ** 2 + (3 - 2) ** 2) / 2)
+
+
+# The command line
+
+
+def run_of(name, cache, workdir, *more):
+    overrides = ["rounds=2", "batch_size=4", "eval_samples=20", "sample_every=0", "generator.width=4", *more]
+    arguments = [str(PROJECT / name), f"--workdir={workdir}", *(f"--config.{item}" for item in overrides)]
+    env = environment(cache)
+    run = command(arguments, env)
+    assert run.returncode == 0, run.stderr
+    return env
+
+
+def test_one_translates_ones_own_images(cache, tmp_path):
+    """Of any size and colour, in both directions, to the same places."""
+    env = run_of("configs/discogan.py:digits", cache, tmp_path / "run", "discriminator.width=4")
+    scores = result(tmp_path / "run", "evaluation.json")["scores"]
+    assert {"translated_accuracy", "cycle_l1", "coverage", "domain_classifier_accuracy"} <= set(scores)
+    assert "l1" not in scores, "there is no truth"
+    assert (tmp_path / "run" / "samples" / "translations_0000002.png").exists()
+    for place, size in (("a.png", (16, 16)), ("in/b.jpg", (21, 33, 3))):
+        write_image(tmp_path / "own" / place, noise(*size))
+    translate = ["translate", f"--workdir={tmp_path}/run", f"--input={tmp_path}/own"]
+    for direction in ("a2b", "b2a"):
+        run = command([*translate, f"--output={tmp_path}/{direction}", f"--direction={direction}"], env)
+        assert run.returncode == 0, run.stderr
+    made = {d: np.asarray(Image.open(tmp_path / d / "in" / "b.png")) for d in ("a2b", "b2a")}
+    assert made["a2b"].shape == (21, 33) and (made["a2b"] != made["b2a"]).any()
+    for more, words in (
+        ([f"--output={tmp_path}/x", "--direction=back"], "direction"),
+        ([f"--output={tmp_path}/own"], "holds the images themselves"),
+        ([], "--output"),
+    ):
+        run = command([*translate, *more], env)
+        assert run.returncode == 2 and words in run.stderr and "Traceback" not in run.stderr, run.stderr
+    run = command(["upscale", *translate[1:], f"--output={tmp_path}/x"], env)
+    assert run.returncode == 2 and "discogan cannot enlarge images" in run.stderr
