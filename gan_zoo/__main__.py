@@ -115,7 +115,7 @@ def sample(args: argparse.Namespace, overrides: list[str]) -> None:
         columns = min(args.num, 10)
         fill = -args.num % columns
         images = np.concatenate([images, np.ones((fill, *images.shape[1:]), images.dtype)])
-        figures.save_grid(output, images.reshape(-1, columns, *images.shape[1:]))
+        figures.save(output, figures.grid(images.reshape(-1, columns, *images.shape[1:])))
     print(output)
 
 

@@ -66,6 +66,7 @@ class Judge:
     ):
         self.place = (name, image_shape, classes)
         self.spec = data.spec(*self.place)
+        self.asked = bool(extractor)
         self.named = extractor or extractors.available(self.spec)
         if self.named:
             extractors.check(self.named, self.spec)
@@ -133,7 +134,7 @@ class Judge:
         real, features = reference(self.extractor, self.real), self.extractor(images)[0]
         if jax.process_index() == 0:
             found = nearest(real, self.real, features, BESIDE)
-            figures.save_grid(file, np.concatenate([images[:, None], found], axis=1) / 127.5 - 1)
+            figures.save(file, figures.grid(np.concatenate([images[:, None], found], axis=1) / 127.5 - 1))
 
 
 def _values(real: Seen, fake: Seen, wanted: Sequence[str]) -> dict[str, tuple[float, dict[str, Any]]]:
@@ -200,7 +201,9 @@ def evaluate(
     if len(trained.spec.shape) == 1:
         how["rounding"] = "none"
         scores |= point_scores(trained, number, how)
-    if judge.extractor is None:
+    if trained.game.given and not judge.asked:
+        pass  # translations have scores of their own: features of a whole data set take minutes
+    elif judge.extractor is None:
         log.info("no scores of %s: %s", judge.spec.name, _advice())
     else:
         fake = look(judge.extractor, _images(trained, labels, given), number, "samples")
@@ -213,7 +216,7 @@ def evaluate(
         if pictures and len(trained.spec.shape) == 3:
             judge.save_nearest(pictures / f"nearest_{trained.step:07d}.png", given["image"][0][:SHOWN])
     scores |= translation_scores(trained, number, {**how, "shape": list(trained.spec.shape)})
-    scores |= superresolution_scores(trained, how)
+    scores |= superresolution_scores(trained, how, pictures and pictures / f"upscaled_{trained.step:07d}.png")
     whole = -(-number // DRAWN) * DRAWN  # a member's own scores are means over whole chunks
     for name, value in trained.scores(number, SEED).items():
         scores[name] = {"value": value, **how, "rounding": "none", "fake_samples": whole}

@@ -1,14 +1,17 @@
 """Pictures for people: grids of images and scatter plots of points."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from gan_zoo.data.images import to_bytes
 
 SHORT_SIDE = 48  # pixels that an image takes at least, so that small ones can be read
 GAP = 2
+ACROSS = 12  # columns that a comparison has at most, if it can be broken into blocks
+HEAD = 16  # pixels of a title
 
 
 def grid(images: np.ndarray) -> np.ndarray:
@@ -23,9 +26,29 @@ def grid(images: np.ndarray) -> np.ndarray:
     return np.pad(pixels, [(GAP, 0), (GAP, 0), (0, 0)], constant_values=255)
 
 
-def save_grid(path: Path, images: np.ndarray) -> None:
-    """Writes ``grid`` as a PNG."""
-    Image.fromarray(grid(images)).save(path)
+def comparison(images: np.ndarray, titles: Sequence[str]) -> np.ndarray:
+    """Rows of images [rows, columns, H, W, C] in [-1, 1] under the titles of their columns: uint8 [H', W', 3].
+
+    Many rows become several blocks side by side.
+    """
+    rows = len(images)
+    blocks = max(n for n in range(1, rows + 1) if rows % n == 0 and (n == 1 or n * len(titles) <= ACROSS))
+    parts = [headed(grid(part), titles) for part in np.split(images, blocks)]
+    return np.concatenate([np.pad(part, [(0, 0), (0, 4 * GAP), (0, 0)], constant_values=255) for part in parts], axis=1)
+
+
+def headed(pixels: np.ndarray, titles: Sequence[str]) -> np.ndarray:
+    """A picture uint8 [H, W, 3] with a line above it: titles over columns of equal width."""
+    head = Image.new("RGB", (pixels.shape[1], HEAD), "white")
+    draw, font, width = ImageDraw.Draw(head), ImageFont.load_default(HEAD - 5), pixels.shape[1] / len(titles)
+    for number, title in enumerate(titles):
+        draw.text(((number + 0.5) * width, HEAD / 2), title, "black", font, anchor="mm")
+    return np.concatenate([np.asarray(head), pixels])
+
+
+def save(path: Path, pixels: np.ndarray) -> None:
+    """Writes uint8 [H, W, 3] as a PNG."""
+    Image.fromarray(pixels).save(path)
 
 
 def save_points(path: Path, made: np.ndarray, real: np.ndarray) -> None:

@@ -53,6 +53,7 @@ class Game:
             samples, in {"image": [B, ...]}, beside what they were made from ("label", "code"). Every other view
             is a picture for people, {"image": [rows, columns, ...]}.
         scores: (nets, batch, rng) -> the member's own scores, computed from the networks alone.
+        titles: view -> the titles of its columns.
         ema: network -> decay for each round of the average that views and scores see.
         inherits: network -> the network of the phase before that it begins as, where it is another one.
         given: whether views start from real images: their batches are held-out examples.
@@ -67,6 +68,7 @@ class Game:
     players: Mapping[str, Player]
     views: Mapping[str, View] = field(default_factory=dict)
     scores: Callable[[Nets, Batch, jax.Array], Metrics] | None = None
+    titles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ema: Mapping[str, float] = field(default_factory=dict)
     inherits: Mapping[str, str] = field(default_factory=dict)
     given: bool = False

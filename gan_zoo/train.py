@@ -274,9 +274,11 @@ class Run:
                 figures.save_points(file, made, self.source.take(np.arange(2000))["image"])
                 continue
             images = made if made.ndim == 5 else made.reshape(rows, COLUMNS, *self.spec.shape)
-            figures.save_grid(file, images)
+            titles = learned.game.titles.get(name)
+            pixels = figures.comparison(images, titles) if titles else figures.grid(images)
+            figures.save(file, pixels)
             tag = name if len(self.seeds) == 1 else f"{name}/seed_{seed.config.seed}"
-            self.log.board.add_image(tag, figures.grid(images), now, dataformats="HWC")
+            self.log.board.add_image(tag, pixels, now, dataformats="HWC")
 
     def _watch(self, number: int, states: States, now: int) -> list[float | None]:
         """Scores a few samples, warns of a collapse, and says how good each seed is by the score that decides."""

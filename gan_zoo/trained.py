@@ -4,7 +4,7 @@ gan_zoo.load("runs/dcgan-digits").sample(seed=0, num=16)
 """
 
 from collections.abc import Callable, Iterator
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import jax
@@ -99,9 +99,9 @@ class Trained:
         """So many examples of the test split, spread over it: sets often lie kind by kind."""
         return self.held_out(np.arange(number) * self._test.size // number)
 
-    @cached_property
+    @property
     def _test(self) -> data.Source:
-        return data.load(self.config.dataset, "test", self.config.image_shape, self.config.classes)
+        return _held_out(self.config.dataset, tuple(self.config.image_shape), self.config.classes)
 
     @property
     def pictures(self) -> list[str]:
@@ -137,6 +137,12 @@ class Trained:
         batch = data.example(self.spec, CHUNK, self.dtype)
         parts = [score(self.nets, batch, jax.random.fold_in(key, i)) for i in range(-(-num // CHUNK))]
         return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
+
+
+@lru_cache(maxsize=1)
+def _held_out(dataset: str, image_shape: tuple[int, ...], classes: int) -> data.Source:
+    """The test split: read once for all the pictures of a run."""
+    return data.load(dataset, "test", image_shape, classes)
 
 
 @lru_cache(maxsize=64)

@@ -15,6 +15,7 @@ from gan_zoo.game import Batch, Nets, View, infer
 
 GENERATORS = ("generator_ab", "generator_ba")
 DISCRIMINATORS = ("discriminator_a", "discriminator_b")
+TITLES = {"translations": ("A", "A to B", "back to A", "B", "B to A", "back to B")}
 
 
 def check(member: str, spec: Spec) -> None:

@@ -10,8 +10,7 @@ from PIL import Image
 from tools import mesh_of, noise, write_image
 
 from gan_zoo import data
-from gan_zoo.data import emoji, photos
-from gan_zoo.data.edges import edges_of
+from gan_zoo.data import edges, emoji, photos
 from gan_zoo.data.feed import Feed
 from gan_zoo.data.order import crops, indices
 from gan_zoo.errors import UserError
@@ -155,13 +154,24 @@ def test_domains_out_of_labels():
 def test_edges_of_a_square():
     image = np.zeros((1, 24, 24, 3), np.uint8)
     image[:, 6:18, 6:18] = 255
-    found = edges_of(image)
+    found = edges.edges_of(image)
     assert found.shape == image.shape and set(np.unique(found)) == {0, 255}
     lines = np.argwhere(found[0, :, :, 0] == 0)
     assert set(lines.min(axis=0)) <= {5, 6} and set(lines.max(axis=0)) <= {17, 18}
     assert (found[0, 8:16, 8:16] == 255).all() and (found[0, :4] == 255).all()
     source = data.load("edges:digits", "test", (16, 16, 1))
     np.testing.assert_array_equal(source.arrays["image"], data.load("digits", "test", (16, 16, 1)).arrays["image"])
+
+
+def test_edges_are_found_once(own_data):
+    load = lambda: data.load("edges:digits", "test", (16, 16, 1)).arrays["input"]
+    first, (kept,) = load(), (data.folder() / "edges").iterdir()
+    whole = kept.read_bytes()
+    np.save(kept, ~np.load(kept))  # it is this file that is read
+    np.testing.assert_array_equal(load(), 255 - first)
+    kept.write_bytes(whole[:-9])
+    np.testing.assert_array_equal(load(), first)
+    assert kept.read_bytes() == whole
 
 
 @pytest.fixture

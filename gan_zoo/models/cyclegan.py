@@ -101,7 +101,8 @@ class Model:
             "generators": Player(GENERATORS, generator_loss, optimizers.build(self.generator_optimizer)),
             "discriminators": Player(owned, discriminator_loss, optimizers.build(self.discriminator_optimizer)),
         }
-        return [Phase("adversarial", Game(init, players, two_domains.views(generator), given=True))]
+        game = Game(init, players, two_domains.views(generator), titles=two_domains.TITLES, given=True)
+        return [Phase("adversarial", game)]
 
     def _check(self, spec: Spec) -> None:
         choose("loss", self.loss, losses.ADVERSARIAL)

@@ -99,4 +99,5 @@ class Model:
             ),
         }
         init = two_domains.initial(generator, discriminator)
-        return [Phase("adversarial", Game(init, players, two_domains.views(generator), given=True))]
+        game = Game(init, players, two_domains.views(generator), titles=two_domains.TITLES, given=True)
+        return [Phase("adversarial", game)]

@@ -95,7 +95,9 @@ class Model:
         if self.adversarial_weight:
             optimizer = optimizers.build(self.discriminator_optimizer)
             players = {"discriminator": Player(("discriminator",), discriminator_loss, optimizer), **players}
-        return [Phase("adversarial", Game(init, players, {"sample": sample, "translations": translations}, given=True))]
+        views = {"sample": sample, "translations": translations}
+        titles = {"translations": ("input", "output", "target")}
+        return [Phase("adversarial", Game(init, players, views, titles=titles, given=True))]
 
     def _check(self, spec: Spec) -> None:
         choose("loss", self.loss, losses.ADVERSARIAL)

@@ -95,11 +95,13 @@ class Model:
             init_both,
             then,
             _views(generator, "generator", "srresnet"),
+            titles={"comparison": ("bicubic", "SRResNet", "SRGAN", "original")},
             inherits={"generator": "srresnet"},
             given=True,
             about=about,
         )
-        before = Game(init, first, _views(generator, "srresnet"), given=True)
+        titles = {"comparison": ("bicubic", "SRResNet", "original")}
+        before = Game(init, first, _views(generator, "srresnet"), titles=titles, given=True)
         return [Phase("pretraining", before), Phase("adversarial", after, constants)]
 
     def _maps(self, spec: Spec):
