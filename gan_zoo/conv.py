@@ -83,6 +83,8 @@ def weight_gradient(x: jax.Array, y: jax.Array, geometry: Geometry) -> jax.Array
         return form.weight_gradient(x, y)
     if stride == 1 and outputs <= FEW < inputs:  # patches of y instead
         around = tuple(kernel - 1 - padding for padding in pair(geometry.padding))
+        # XLA does not fuse a product: else it may compute y anew for each pixel of a patch, k k times.
+        y = y @ jnp.eye(outputs, dtype=y.dtype)
         patches = _patches(y, Geometry(kernel, 1, around), x.shape[1:3])
         w = (_rows(x).T @ _rows(patches)).reshape(inputs, kernel, kernel, outputs)
         return w[:, ::-1, ::-1].transpose(1, 2, 0, 3)
