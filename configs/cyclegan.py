@@ -42,7 +42,7 @@ SETTINGS = {
         "flip": True,
         "batch_size": 4,
         "rounds": 6000,
-        "generator": {"width": 32, "blocks": 6},
+        "generator": {"width": 32, "blocks": 3},
         "discriminator": {"width": 32, "receptive_field": 34, "norm": "instance"},
         "generator_optimizer": SMALL,
         "discriminator_optimizer": SMALL,

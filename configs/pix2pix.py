@@ -27,6 +27,7 @@ SMALL = {
     "sample_every": 250,
     "checkpoint_every": 250,
 }
+DECAY = {"schedule": "linear", "constant_rounds": 4000, "decay_rounds": 8000}
 SETTINGS = {
     "digits": {
         **SMALL,
@@ -39,12 +40,15 @@ SETTINGS = {
     "emoji": {
         **SMALL,
         "dataset": "emoji:twitter2google",
-        "load_size": (72, 72),
-        "flip": True,
-        "batch_size": 4,
-        "rounds": 6000,
+        "image_shape": (32, 32, 3),
+        "load_size": (36, 36),
+        "generator": {"width": 48, "norm": "instance"},
+        "batch_size": 8,
+        "rounds": 8000,
         "sample_every": 1000,
         "checkpoint_every": 1000,
+        "generator_optimizer": DECAY,
+        "discriminator_optimizer": DECAY,
     },
     "paper": PAPER,
 }

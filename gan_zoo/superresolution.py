@@ -41,9 +41,9 @@ def superresolution_scores(trained: Trained, how: Mapping[str, Any], file: Path 
         for ending, image in images.items():
             _compare(found, ending, image, truth)
         found.setdefault("sharpness_of_truth", []).append(sharpness(truth[None])[0])
-        if number < SHOWN:
+        if file and number < SHOWN:
             rows.append(_row(trained, images, truth, found))
-    if file and jax.process_index() == 0:
+    if rows and jax.process_index() == 0:
         figures.save(file, np.concatenate(rows))
     how = {**how, "given": f"{trained.spec.name}/test, whole pictures", "channel": "luma", "border": SCALE}
     how |= {"downsampling": f"bicubic, antialiased, by {SCALE}, 8 bits", "fake_samples": len(found["psnr"])}
@@ -63,7 +63,8 @@ def _row(trained: Trained, images: Mapping[str, np.ndarray], truth: np.ndarray, 
     endings = [ending for ending in ("_bicubic", "_srresnet", "") if ending in images]
     values = [(found["psnr" + ending][-1], found["ssim" + ending][-1]) for ending in endings]
     heads = [f"{title} ({db:.2f} dB / {like:.4f})" for title, (db, like) in zip(titles, values, strict=True)]
-    top, left = ((size - DETAIL) // 2 for size in truth.shape[:2])
+    top, left = (max(0, (size - DETAIL) // 2) for size in truth.shape[:2])
     shown = np.stack([*(images[ending] for ending in endings), truth])[:, top : top + DETAIL, left : left + DETAIL]
-    cells = shown.repeat(2, axis=1).repeat(2, axis=2)
+    fill = [(0, DETAIL - size) for size in shown.shape[1:3]]  # of a small picture
+    cells = np.pad(shown, [(0, 0), *fill, (0, 0)], constant_values=255).repeat(2, axis=1).repeat(2, axis=2)
     return figures.headed(figures.grid(cells[None] / 127.5 - 1), [*heads, last])

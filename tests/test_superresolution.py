@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 from tools import FEW, PROJECT, noise, write_image
 
 from gan_zoo import config as configs
-from gan_zoo import data, superresolution
+from gan_zoo import data, figures, superresolution
 from gan_zoo.architectures import srresnet
 from gan_zoo.errors import UserError
 from gan_zoo.layers import pixel_shuffle
@@ -129,7 +130,10 @@ def test_feature_maps_of_vgg(tmp_path, monkeypatch):
 class Enlarger:
     """In place of a trained game: enlarges by bicubic interpolation, and worse by repeating pixels."""
 
-    game = SimpleNamespace(views={"upscale": None, "upscale_srresnet": None})
+    game = SimpleNamespace(
+        views={"upscale": None, "upscale_srresnet": None},
+        titles={"comparison": ("bicubic", "SRResNet", "SRGAN", "original")},
+    )
 
     def __init__(self, folder):
         self.config = configs.load(
@@ -150,9 +154,20 @@ def test_scores_of_enlarged_pictures(tmp_path):
     for i in range(20):
         smooth = 127 + 60 * np.sin(rows / (5 + i)) + 60 * np.cos(columns / (4 + i))
         write_image(tmp_path / f"{i}.png", smooth[..., None].repeat(3, axis=-1).astype(np.uint8))
-    scores = superresolution.superresolution_scores(Enlarger(tmp_path), {"version": "1"})
+    file = tmp_path.with_suffix(".png")
+    scores = superresolution.superresolution_scores(Enlarger(tmp_path), {"version": "1"}, file)
     value = {name: score["value"] for name, score in scores.items()}
     assert value["psnr"] == value["psnr_bicubic"] > 30 and value["ssim"] == value["ssim_bicubic"] > 0.9
     assert value["psnr_srresnet"] < value["psnr"] and value["ssim_srresnet"] < value["ssim"]
     assert value["sharpness"] == pytest.approx(value["sharpness_of_truth"], rel=0.1)
     assert scores["psnr"]["channel"] == "luma" and scores["psnr"]["border"] == 4 and scores["psnr"]["fake_samples"] == 2
+    # Two rows, each a line of titles over four details of 96 pixels, twice as large, with white around what is smaller.
+    side, head = 2 * superresolution.DETAIL, figures.HEAD
+    picture = np.asarray(Image.open(file)).astype(int)
+    assert picture.shape == (2 * (head + side + 2 * figures.GAP), 4 * (side + figures.GAP) + figures.GAP, 3)
+    bicubic, srresnet, srgan, original = (
+        picture[head + figures.GAP :][:side, figures.GAP + i * (side + figures.GAP) :][:, :side] for i in range(4)
+    )
+    assert (bicubic == srgan).all() and (srresnet != srgan).any() and (original[120:] == 255).all()
+    assert np.abs(srgan[:120, :160] - original[:120, :160]).mean() < 8
+    assert (picture[:head] < 128).any()  # the titles

@@ -8,7 +8,7 @@ from PIL import Image
 from tools import PROJECT, command, environment, noise, play, result, shrunk, write_image
 
 from gan_zoo import config as configs
-from gan_zoo import data, losses, trained
+from gan_zoo import data, figures, losses, trained
 from gan_zoo.architectures import patchgan, translator, unet
 from gan_zoo.errors import UserError
 from gan_zoo.pool import exchange, new_pool
@@ -317,3 +317,17 @@ def test_one_translates_ones_own_images(cache, tmp_path):
         assert run.returncode == 2 and words in run.stderr and "Traceback" not in run.stderr, run.stderr
     run = command(["upscale", *translate[1:], f"--output={tmp_path}/x"], env)
     assert run.returncode == 2 and "discogan cannot enlarge images" in run.stderr
+
+
+def test_rows_of_a_comparison_become_blocks_under_titles():
+    """16 rows of 3 columns, each of one gray: 4 blocks of 4 rows."""
+    levels = np.arange(16 * 3).reshape(16, 3) * 5
+    images = np.broadcast_to(levels[..., None, None, None] / 127.5 - 1, (16, 3, 48, 48, 1))
+    pixels = figures.comparison(images, ("input", "output", "target"))
+    side, gap, block = 48 + figures.GAP, figures.GAP, 3 * 50 + figures.GAP + 4 * figures.GAP
+    assert pixels.shape == (figures.HEAD + 4 * side + gap, 4 * block, 3)
+    for row in range(16):
+        for column in range(3):
+            top, left = figures.HEAD + gap + row % 4 * side, row // 4 * block + gap + column * side
+            assert (pixels[top : top + 48, left : left + 48] == levels[row, column]).all()
+    assert all((pixels[: figures.HEAD, i * block :][:, :block] < 128).any() for i in range(4))
