@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
-from tools import PROJECT, command, environment, noise, play, result, shrunk, write_image
+from tools import PROJECT, command, environment, noise, result, shrunk, write_image
 
 from gan_zoo import config as configs
 from gan_zoo import data, figures, losses, trained
@@ -189,10 +189,16 @@ def test_cyclegan_terms_can_be_switched_off():
 
 def test_cyclegan_keeps_past_fakes_in_its_pools():
     config, _ = shrunk("configs/cyclegan.py:digits")
-    state, _, _ = play(config, 2, 1)
+    spec, (phase,) = configs.build(config)
+    size = config.batch_size
+    batch = {key: jax.random.uniform(jax.random.key(9), (size, *spec.shape), minval=-1.0) for key in ("input", "image")}
+    nets = phase.game.init(jax.random.key(0), batch)
+    loss = jax.jit(phase.game.players["discriminators"].loss)
+    for turn in range(2):
+        nets |= loss(nets, batch, jax.random.key(turn), turn)[1][0]
     for name in ("pool_a", "pool_b"):
-        assert int(state.nets[name]["pool"]["count"]) == 2 * config.batch_size
-        assert np.abs(state.nets[name]["pool"]["images"][: config.batch_size]).max() > 0
+        assert int(nets[name]["pool"]["count"]) == 2 * size
+        assert np.abs(nets[name]["pool"]["images"][:size]).max() > 0
 
 
 @pytest.mark.parametrize(
