@@ -1,7 +1,12 @@
 """Pix2Pix (Isola et al. 2017): an image from an image, learned from pairs.
 
-./launch.sh configs/pix2pix.py:edges2fashion
-./launch.sh configs/pix2pix.py:emoji
+    ./launch.sh configs/pix2pix.py:edges2fashion
+    ./launch.sh configs/pix2pix.py:emoji
+
+On two cores of an AMD EPYC, with jax 0.10.2 (not tuned yet: what is made is speckled):
+    edges2fashion, 10 minutes: held-out L1 .144 (mean image .449), SSIM .641 (.139), sharpness 15.9 (truth 16.1).
+    emoji, 14 minutes: L1 .283 (input .332, mean image .437), SSIM .354 (.347, .311), sharpness 6.5 (truth 7.1).
+Emoji at 32x32, minibatches of 8, 5,000 rounds, 7 minutes: L1 .286 (input .321), but SSIM .282 (.314).
 """
 
 from gan_zoo.config import settings
@@ -27,7 +32,6 @@ SMALL = {
     "sample_every": 250,
     "checkpoint_every": 250,
 }
-DECAY = {"schedule": "linear", "constant_rounds": 4000, "decay_rounds": 8000}
 SETTINGS = {
     "digits": {
         **SMALL,
@@ -40,15 +44,12 @@ SETTINGS = {
     "emoji": {
         **SMALL,
         "dataset": "emoji:twitter2google",
-        "image_shape": (32, 32, 3),
-        "load_size": (36, 36),
-        "generator": {"width": 48, "norm": "instance"},
-        "batch_size": 8,
-        "rounds": 8000,
-        "sample_every": 1000,
-        "checkpoint_every": 1000,
-        "generator_optimizer": DECAY,
-        "discriminator_optimizer": DECAY,
+        "load_size": (72, 72),
+        "flip": True,
+        "batch_size": 4,
+        "rounds": 4500,
+        "sample_every": 500,
+        "checkpoint_every": 500,
     },
     "paper": PAPER,
 }
