@@ -1,7 +1,6 @@
 """Scores of games that make images from images: how near the truth they are, and what a classifier sees."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -101,6 +100,6 @@ def domains(source: Source) -> Source:
     """The images of both domains, labelled 0 (inputs) and 1 (images)."""
     inputs = source.arrays["input"] if source.inputs is None else source.inputs.arrays["image"]
     images = source.arrays["image"]
-    spec = replace(Spec(f"{source.spec.name}/domains", source.spec.shape, 2))
+    spec = Spec(f"{source.spec.name}/domains", source.spec.shape, 2)
     label = np.repeat([0, 1], [len(inputs), len(images)])
     return data.in_memory(spec, source.split, np.concatenate([inputs, images]), label)
