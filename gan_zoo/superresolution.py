@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_zoo import data, figures
+from gan_zoo import figures
 from gan_zoo.data.images import to_bytes
 from gan_zoo.metrics.images import psnr, sharpness, ssim
 from gan_zoo.resample import SCALE, enlarged, shrunk
@@ -25,15 +25,11 @@ def superresolution_scores(trained: Trained, how: Mapping[str, Any], file: Path 
     On the luma, without a border of 4 pixels (Ledig et al. 2017, section 3.1), of images rounded to 8 bits. ``file``
     gets a picture in the paper's layout: what each way made of a detail, with the whole picture's PSNR and SSIM.
     """
-    config = trained.config
-    if "upscale" not in trained.game.views:
-        return {}
-    pictures = data.load(config.dataset, "test", config.image_shape, config.classes).pictures
-    if pictures is None:
+    if "upscale" not in trained.game.views or trained.test.pictures is None:
         return {}
     ways = {ending: view for ending, view in WAYS.items() if view in trained.game.views}
     found, rows = {}, []
-    for number, picture in enumerate(pictures()):
+    for number, picture in enumerate(trained.test.pictures()):
         truth = picture[: picture.shape[0] // SCALE * SCALE, : picture.shape[1] // SCALE * SCALE]
         small = np.asarray(shrunk(jnp.asarray(truth[None] / 127.5 - 1, jnp.float32)))
         images = {ending: to_bytes(trained.make(view, small))[0] for ending, view in ways.items()}

@@ -90,17 +90,18 @@ class Trained:
 
     def held_out(self, numbers: np.ndarray) -> Batch:
         """Examples [N] of the test split, from the first one on again after the last."""
-        taken = self._test.take(numbers % self._test.size)
-        if self._test.inputs is not None:
-            taken["input"] = self._test.inputs.take(numbers % self._test.inputs.size)["image"]
+        taken = self.test.take(numbers % self.test.size)
+        if self.test.inputs is not None:
+            taken["input"] = self.test.inputs.take(numbers % self.test.inputs.size)["image"]
         return jax.tree.map(np.asarray, floats(taken, self.dtype))
 
     def examples(self, number: int) -> Batch:
         """So many examples of the test split, spread over it: sets often lie kind by kind."""
-        return self.held_out(np.arange(number) * self._test.size // number)
+        return self.held_out(np.arange(number) * self.test.size // number)
 
     @property
-    def _test(self) -> data.Source:
+    def test(self) -> data.Source:
+        """The held-out split."""
         return _held_out(self.config.dataset, tuple(self.config.image_shape), self.config.classes)
 
     @property

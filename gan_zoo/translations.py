@@ -25,7 +25,8 @@ def translation_scores(trained: Trained, number: int, how: Mapping[str, Any]) ->
     spec, config = trained.spec, trained.config
     if not spec.input_shape:
         return {}
-    train, test = (data.load(config.dataset, split, config.image_shape, config.classes) for split in ("train", "test"))
+    test = trained.test
+    train = data.load(config.dataset, "train", config.image_shape, config.classes)
     numbers = np.arange(min(number, test.size))
     batch = trained.held_out(numbers)
     there = {"truth": batch["image"], "given": batch["input"], "made": trained.make("sample", batch["input"])}

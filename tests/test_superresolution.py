@@ -141,6 +141,7 @@ class Enlarger:
             [f"config.dataset=photos:{folder}", "config.image_shape=(16,16,3)"],
         )
         self.spec = data.spec(self.config.dataset, self.config.image_shape)
+        self.test = data.load(self.config.dataset, "test", self.config.image_shape)
 
     def make(self, view, images):
         if view == "upscale":

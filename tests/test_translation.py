@@ -228,7 +228,7 @@ class Copier:
     dtype = np.float32
 
     @property
-    def _test(self):
+    def test(self):
         return data.load(self.config.dataset, "test", self.config.image_shape)
 
 
