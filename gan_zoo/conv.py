@@ -54,8 +54,8 @@ def conv(x: jax.Array, w: jax.Array, geometry: Geometry) -> jax.Array:
     if form := _form(geometry, x.shape[1:3], size, w, MANY):
         return form.conv(x, w)
     if stride == 1 and outputs <= FEW < inputs:
-        flipped = w[::-1, ::-1].swapaxes(2, 3)
-        return _overlap_add(_spread(x, flipped), Geometry(kernel, 1, (kernel - 1 - low, kernel - 1 - high)), size)
+        around = (kernel - 1 - low, kernel - 1 - high)
+        return _overlap_add(_spread(x, _flipped(w)), Geometry(kernel, 1, around), size)
     if kernel == 1 or (stride == 1 and inputs <= FEW):
         return _patches(x, geometry, size) @ w.reshape(-1, outputs)
     return _conv(x, w, geometry)
@@ -64,14 +64,15 @@ def conv(x: jax.Array, w: jax.Array, geometry: Geometry) -> jax.Array:
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def input_gradient(y: jax.Array, w: jax.Array, geometry: Geometry, size: tuple[int, int]) -> jax.Array:
     """Transposed convolution of y [B, h, w, O] with w [k, k, I, O]: [B, *size, I]."""
-    kernel, stride, channels = *geometry[:2], w.shape[2]
-    least = SOME if stride > 1 else MANY
-    if _by_products(geometry) and (form := _form(geometry, size, y.shape[1:3], w, least)):
+    kernel, stride, (low, high) = *geometry[:2], pair(geometry.padding)
+    if not _by_products(geometry):
+        x = jax.ShapeDtypeStruct((y.shape[0], *size, w.shape[2]), y.dtype)
+        return jax.linear_transpose(lambda x: _conv(x, w, geometry), x)(y)[0]
+    if stride == 1:
+        return conv(y, _flipped(w), Geometry(kernel, 1, (kernel - 1 - low, kernel - 1 - high)))
+    if form := _form(geometry, size, y.shape[1:3], w, SOME):
         return form.input_gradient(y, w)
-    if _by_products(geometry) and (stride > 1 or kernel == 1 or channels <= FEW):
-        return _overlap_add(_spread(y, w), geometry, size)
-    x = jax.ShapeDtypeStruct((y.shape[0], *size, w.shape[2]), y.dtype)
-    return jax.linear_transpose(lambda x: _conv(x, w, geometry), x)(y)[0]
+    return _overlap_add(_spread(y, w), geometry, size)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -119,6 +120,14 @@ def _conv(x: jax.Array, w: jax.Array, geometry: Geometry) -> jax.Array:
         rhs_dilation=(geometry.dilation,) * 2,
         dimension_numbers=DIMENSIONS,
     )
+
+
+def _flipped(w: jax.Array) -> jax.Array:
+    """The kernel of the way back: w [k, k, I, O] -> [k, k, O, I].
+
+    Without the barrier XLA writes it as a reversed window, which its fast convolutions do not take.
+    """
+    return lax.optimization_barrier(w[::-1, ::-1].swapaxes(2, 3))
 
 
 def _rows(x: jax.Array) -> jax.Array:

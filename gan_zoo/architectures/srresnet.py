@@ -24,22 +24,26 @@ def prelu() -> nn.PReLU:
 
 
 class Generator(nn.Module):
-    """image [B, h, w, I] in [-1, 1] -> image [B, 4 h, 4 w, C], of any size; not bounded."""
+    """image [B, h, w, I] in [-1, 1] -> image [B, 4 h, 4 w, C], of any size; not bounded.
+
+    ``kernel`` is the first and the last layer's.
+    """
 
     shape: tuple[int, ...]
     width: int = 64
     blocks: int = 16
+    kernel: int = 9
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        x = first = prelu()(Conv(self.width, 9, padding=4)(x))
+        x = first = prelu()(Conv(self.width, self.kernel, padding=self.kernel // 2)(x))
         for _ in range(self.blocks):
             y = prelu()(BatchNorm()(Conv(self.width, 3, padding=1)(x), train))
             x = x + BatchNorm()(Conv(self.width, 3, padding=1)(y), train)
         x = first + BatchNorm()(Conv(self.width, 3, padding=1)(x), train)
         for _ in range(SCALE // 2):
             x = prelu()(pixel_shuffle(Conv(4 * self.width, 3, padding=1)(x), 2))
-        return Conv(self.shape[-1], 9, padding=4)(x)
+        return Conv(self.shape[-1], self.kernel, padding=self.kernel // 2)(x)
 
 
 class Discriminator(nn.Module):
