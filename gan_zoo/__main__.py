@@ -22,7 +22,7 @@ USAGE = """\
 ./launch.sh evaluate --workdir=DIR [--checkpoint=ROUND] [--num-samples=N] [--metrics=fid,kid,...] [--real=DATA]
                      [--extractor=NAME] [--output=FILE.json]
 ./launch.sh evaluate --fake=FOLDER --real=DATA [--metrics=fid,kid,...] [--extractor=NAME] [--output=FILE.json]
-./launch.sh compare DIR DIR ...
+./launch.sh compare DIR DIR ... [--output=FILE.png]
 ./launch.sh sample --workdir=DIR [--num=N] [--label=K] [--seed=S] [--output=FILE.png] [--checkpoint=ROUND]
 ./launch.sh translate --workdir=DIR --input=IMAGE_OR_FOLDER --output=DIR [--direction=b2a] [--checkpoint=ROUND]
 ./launch.sh upscale --workdir=DIR --input=IMAGE_OR_FOLDER --output=DIR [--checkpoint=ROUND]
@@ -86,9 +86,12 @@ def evaluate(args: argparse.Namespace, overrides: list[str]) -> None:
 
 
 def compare(args: argparse.Namespace, overrides: list[str]) -> None:
-    """The scores of several runs side by side; refuses what was measured in different ways."""
-    from gan_zoo import workdir
-    from gan_zoo.evaluate import compare
+    """The scores of several runs side by side, and with --output their images.
+
+    Refuses what was measured in different ways.
+    """
+    from gan_zoo import trained, workdir
+    from gan_zoo.compare import compare, save_pictures
 
     paths = [path for path in (args.config, *args.more) if path]
     found = [workdir.read(Path(path, "evaluation.json")) for path in paths]
@@ -97,6 +100,9 @@ def compare(args: argparse.Namespace, overrides: list[str]) -> None:
         raise UserError(f"no evaluation.json in {', '.join(none)}" if none else "say which runs: compare DIR DIR ...")
     rows = [(name, ["" if value is None else _short(value) for value in values]) for name, values in compare(found)]
     _table([["", *paths], *([name, *cells] for name, cells in rows)])
+    if args.output:
+        save_pictures(Path(args.output), paths, [trained.load(path) for path in paths])
+        print(args.output)
 
 
 def sample(args: argparse.Namespace, overrides: list[str]) -> None:

@@ -366,19 +366,3 @@ def same_protocol(name: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> None
     different = [f"{key}: {a.get(key)} and {b.get(key)}" for key in keys if a.get(key) != b.get(key)]
     if different:
         raise UserError(f"{name} cannot be compared, it was measured in two ways:\n  " + "\n  ".join(different))
-
-
-def compare(evaluations: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Any]]]:
-    """(score, its value in each evaluation or None) of all scores that any has.
-
-    Raises:
-        UserError: a score was measured by different protocols.
-    """
-    names, rows = list(dict.fromkeys(name for one in evaluations for name in one["scores"])), []
-    for name in names:
-        found = [one["scores"].get(name) for one in evaluations]
-        first, *others = [score for score in found if score]
-        for other in others:
-            same_protocol(name, first, other)
-        rows.append((name, [score and score["value"] for score in found]))
-    return rows

@@ -10,8 +10,9 @@ from tools import command, environment, lines, mesh_of, result, shrunk
 
 from gan_zoo import config as configs
 from gan_zoo import data, watch
+from gan_zoo.compare import compare
 from gan_zoo.errors import UserError
-from gan_zoo.evaluate import METRICS, RESULTS, Judge, compare, evaluate, evaluate_folder, same_protocol, summary
+from gan_zoo.evaluate import METRICS, RESULTS, Judge, evaluate, evaluate_folder, same_protocol, summary
 from gan_zoo.metrics.classifier import classification_accuracy_score, classifier
 from gan_zoo.metrics.seen import collect
 
@@ -241,8 +242,11 @@ def test_a_run_is_watched(cache, tmp_path):
     again = command(["evaluate", f"--workdir={tmp_path}", "--num-samples=32", "--metrics=fid"], env)
     assert again.returncode == 0 and "coverage" not in again.stdout and "fid" in again.stdout, again.stderr
     assert result(tmp_path, "evaluation.json") == final
-    table = command(["compare", str(tmp_path), str(tmp_path)], env)
+    table = command(["compare", str(tmp_path), str(tmp_path), f"--output={tmp_path / 'both.png'}"], env)
     assert table.returncode == 0 and "coverage" in table.stdout, table.stderr
+    shown = np.asarray(Image.open(tmp_path / "both.png"))
+    middle = shown.shape[1] // 2  # one run beside itself
+    assert np.array_equal(shown[20:, 2:middle], shown[20:, middle + 1 : -1])
     assert "say which runs" in command(["compare", str(tmp_path)], env).stderr
     # A score that cannot be had is told, with what was played saved; corrected, the same run ends.
     wrong = [argument for argument in arguments if "best_score" not in argument and "rounds=" not in argument]
