@@ -6,7 +6,9 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
-from tools import PROJECT, command, environment, result
+from tools import PROJECT, command, environment, noise, result, write_image
+
+from gan_zoo import __main__ as command_line
 
 DCGAN = str(PROJECT / "configs/dcgan.py:digits")
 QUICK = ["--config.rounds=2", "--config.batch_size=8", "--config.eval_samples=8"]
@@ -25,6 +27,21 @@ def refused(arguments: list[str], env, *words: str, **options) -> subprocess.Com
         assert word in run.stderr, run.stderr
     assert "Traceback" not in run.stderr and len(run.stderr) < 3000
     return run
+
+
+@pytest.fixture
+def refused_here(monkeypatch, capsys):
+    """The same in this process, where libraries keep their voice: a command takes seconds to start."""
+    monkeypatch.setattr(command_line, "_quiet_libraries", lambda: None)
+
+    def refused_here(arguments, *words):
+        assert command_line.main(arguments) == 2
+        told = capsys.readouterr().err
+        for word in words:
+            assert word in told, told
+        assert told.startswith("gan_zoo: ") and len(told) < 3000
+
+    return refused_here
 
 
 @pytest.mark.parametrize(
@@ -51,11 +68,35 @@ def refused(arguments: list[str], env, *words: str, **options) -> subprocess.Com
         (["--config.seed=-1"], ["seed", "from 0"]),
     ],
 )
-def test_config_mistakes(overrides, words, env, tmp_path):
-    refused(["describe", DCGAN, *overrides], env, *words)
+def test_config_mistakes(overrides, words, refused_here):
+    refused_here(["describe", DCGAN, *overrides], *words)
 
 
-def test_mistakes_in_config_files(env, tmp_path):
+@pytest.mark.parametrize(
+    ("config", "overrides", "words"),
+    [
+        ("pix2pix", ["dataset=pairs:{}/odd", "image_shape=()"], ["odd/train/0.png", "33 pixels wide"]),
+        ("pix2pix", ["image_shape=(30,30,1)"], ["30x30", "multiples of"]),
+        ("pix2pix", ["dataset=digits"], ["pairs", "edges:DATA"]),
+        ("cyclegan", ["dataset=unpaired:{}/full,{}/empty"], ["{}/empty", "0 images"]),
+        ("cyclegan", ["dataset=unpaired:{}/full,{}/grey", "image_shape=()"], ["(16, 16, 3)", "(16, 16, 1)"]),
+        ("cyclegan", ["image_shape=(30,30,1)"], ["30x30", "multiples of 4"]),
+        ("discogan", ["image_shape=(24,24,1)"], ["24x24", "square"]),
+        ("srgan", ["dataset=photos:{}/full", "image_shape=(32,32,3)"], ["smaller than"]),
+        ("srgan", ["image_shape=(18,18,1)"], ["18x18", "multiples of 4"]),
+    ],
+)
+def test_images_that_do_not_fit(config, overrides, words, refused_here, tmp_path):
+    for name, channels, width in (("full", [3], 16), ("grey", [], 16), ("odd/train", [3], 33), ("odd/test", [3], 33)):
+        for number in range(8):
+            write_image(tmp_path / name / f"{number}.png", noise(16, width, *channels))
+    (tmp_path / "empty").mkdir()
+    given = [f"--config.{item.replace('{}', str(tmp_path))}" for item in overrides]
+    arguments = [str(PROJECT / f"configs/{config}.py:digits"), f"--workdir={tmp_path}/w", *given]
+    refused_here(arguments, *(word.replace("{}", str(tmp_path)) for word in words))
+
+
+def test_mistakes_in_config_files(refused_here, tmp_path):
     for text, word in (
         ("def get_config(:", "SyntaxError"),
         ("import nothing_of_that_name", "nothing_of_that_name"),
@@ -65,7 +106,7 @@ def test_mistakes_in_config_files(env, tmp_path):
         ("def get_config(data=''):\n    return {'round': 3}", "rounds"),
     ):
         (tmp_path / "mine.py").write_text(text)
-        refused(["describe", str(tmp_path / "mine.py")], env, word)
+        refused_here(["describe", str(tmp_path / "mine.py")], word)
 
 
 def test_odd_workdirs_and_numbers(env, tmp_path):
