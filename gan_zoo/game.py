@@ -133,7 +133,7 @@ def run_each(module: nn.Module, variables: Variables, *batches: jax.Array) -> tu
 
 
 def infer(module: nn.Module, variables: Variables, *args: Any, **kwargs: Any) -> Any:
-    """Applies a network as it is, in evaluation mode (BatchNorm's running statistics, no dropout)."""
+    """Applies a network as it is, in evaluation mode: BatchNorm's running statistics, no dropout without ``rngs``."""
     return _cast_outputs(module.apply(variables, *_cast_inputs(variables, args), train=False, **kwargs))
 
 

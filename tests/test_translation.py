@@ -153,6 +153,18 @@ def test_pix2pix_terms_can_be_switched_off():
     assert variables.shape[2] == 1, "the discriminator sees the image alone"
 
 
+@pytest.mark.parametrize("minibatch", [True, False])
+def test_a_translation_alone_and_among_others(minibatch):
+    """By running averages it is the same; by the minibatch's statistics, as in the paper, it is not."""
+    fields = {"generator.norm": "batch", "generator.dropout": 0.0, "minibatch_statistics": minibatch}
+    spec, game = model("configs/pix2pix.py:digits", **fields)
+    batch = batch_of(spec)
+    nets = game.init(KEY, batch)
+    among = game.views["sample"](nets, batch, KEY)["image"][:1]
+    alone = game.views["sample"](nets, {"input": batch["input"][:1]}, KEY)["image"]
+    assert (np.abs(among - alone).max() > 1e-3) == minibatch
+
+
 def test_cyclegan_losses_are_the_papers():
     """L_G = E(D - 1)^2 both ways + 10 cycles + 5 identities; the discriminators' are halved."""
     spec, game = model("configs/cyclegan.py:digits")

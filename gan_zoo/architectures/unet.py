@@ -30,7 +30,7 @@ def levels(shape: tuple[int, ...]) -> int:
 
 
 class Generator(nn.Module):
-    """image [B, H, W, I] -> image [B, H, W, C] in [-1, 1]; dropout is its only noise.
+    """image [B, H, W, I] -> image [B, H, W, C] in [-1, 1]; dropout is its only noise: on wherever it has a key.
 
     ``norm`` "instance" is what BatchNorm is with the paper's minibatches of one image.
     """
@@ -58,6 +58,6 @@ class Generator(nn.Module):
             features = widths[level - 1]
             x = Norm(self.norm)(ConvTranspose(features, **options, use_bias=biased)(nn.relu(x)), train)
             if depth - level <= max(1, min(NOISY, depth - 3)):
-                x = nn.Dropout(self.dropout, deterministic=not train)(x)
+                x = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))(x)
             x = jnp.concatenate([x, encoded[level - 1]], axis=-1) if self.skips else x
         return jnp.tanh(ConvTranspose(self.shape[-1], **options)(nn.relu(x)))

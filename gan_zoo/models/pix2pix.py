@@ -1,7 +1,7 @@
 """Pix2Pix (Isola et al. 2017): an image from an image, learned from pairs.
 
 The discriminator sees input and image together and judges patches; the generator also keeps close to the true image
-in L1. Its only noise is dropout, which stays on when images are made, as BatchNorm keeps to the minibatch's statistics.
+in L1. Its only noise is dropout, which stays on when images are made.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from gan_zoo import losses, optimizers
 from gan_zoo.data import Spec
 from gan_zoo.errors import UserError, choose
-from gan_zoo.game import Batch, Game, Nets, Phase, Player, run, run_each
+from gan_zoo.game import Batch, Game, Nets, Phase, Player, infer, run, run_each
 from gan_zoo.registry import find
 
 
@@ -22,7 +22,9 @@ from gan_zoo.registry import find
 class Model:
     """Weights of 0 switch a term off; without the adversarial one there is no discriminator.
 
-    ``conditional`` lets the discriminator see the input beside the image.
+    ``conditional`` lets the discriminator see the input beside the image. ``minibatch_statistics``: BatchNorm keeps to
+    them when images are made (section 3.3; the paper's minibatches are single images). Without, it takes its running
+    averages, so that an image's translation does not depend on what is translated beside it.
     """
 
     architecture: str = "unet"
@@ -30,6 +32,7 @@ class Model:
     adversarial_weight: float = 1.0
     l1_weight: float = 100.0
     conditional: bool = True
+    minibatch_statistics: bool = True
     generator: Mapping[str, Any] = field(default_factory=dict)
     discriminator: Mapping[str, Any] = field(default_factory=dict)
     generator_optimizer: Mapping[str, Any] = field(default_factory=optimizers.ADAM.copy)
@@ -81,12 +84,17 @@ class Model:
                 total += self.adversarial_weight * metrics["adversarial"]
             return total, ({"generator": variables}, metrics)
 
+        def translated(nets: Nets, batch: Batch, rng: jax.Array) -> jax.Array:
+            if self.minibatch_statistics:
+                return make(nets, batch, rng)[0]
+            return infer(generator, nets["generator"], batch["input"], rngs={"dropout": rng})
+
         def sample(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
-            return {"image": make(nets, batch, rng)[0]}
+            return {"image": translated(nets, batch, rng)}
 
         def translations(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
             """Rows of input, output and target."""
-            parts = [batch["input"], make(nets, batch, rng)[0], batch["image"]]
+            parts = [batch["input"], translated(nets, batch, rng), batch["image"]]
             channels = max(part.shape[-1] for part in parts)
             parts = [jnp.broadcast_to(part, (*part.shape[:-1], channels)) for part in parts]
             return {"image": jnp.stack(parts, axis=1)}
