@@ -272,7 +272,10 @@ def _default(field: dataclasses.Field) -> Any:
 
 def _modules(model: Any, values: Mapping[str, Any]) -> dict[str, type]:
     try:
-        return model.modules(values)
+        if hasattr(model, "modules"):
+            return model.modules(values)
+        family = find("architectures", values["architecture"])
+        return {"generator": family.Generator, "discriminator": family.Discriminator}
     except AttributeError as error:
         raise UserError(f"architecture {values['architecture']!r} does not fit {model.__module__}: {error}") from None
 

@@ -1,5 +1,6 @@
 """The members of the zoo, one file each: a frozen dataclass ``Model`` whose fields are its hyperparameters.
 
-A model's fields are config fields of the same name. ``Model.modules(config)`` names the Flax modules whose
-settings a config may change, and ``Model(...).phases(spec)`` builds what is played on a data set.
+A model's fields are config fields of the same name, and ``Model(...).phases(spec)`` builds what is played on a data
+set. The Flax modules whose settings a config may change, in dicts named "generator" and "discriminator", are those of
+the file architectures/ARCHITECTURE.py, or what ``Model.modules(config)`` says.
 """

@@ -39,12 +39,6 @@ class Model:
     generator_optimizer: Mapping[str, Any] = field(default_factory=lambda: {**optimizers.ADAM, "l2": 1e-5})
     discriminator_optimizer: Mapping[str, Any] = field(default_factory=lambda: {**optimizers.ADAM, "l2": 1e-5})
 
-    @staticmethod
-    def modules(config: Mapping[str, Any]) -> dict[str, type]:
-        """The modules whose settings the config's dicts of the same name hold."""
-        family = find("architectures", config["architecture"])
-        return {"generator": family.Generator, "discriminator": family.Discriminator}
-
     def phases(self, spec: Spec) -> list[Phase]:
         """One phase: the discriminators take a turn, then the generators two."""
         choose("variant", self.variant, VARIANTS)

@@ -45,12 +45,6 @@ class Model:
     generator_optimizer: Mapping[str, Any] = field(default_factory=optimizers.ADAM.copy)
     discriminator_optimizer: Mapping[str, Any] = field(default_factory=optimizers.ADAM.copy)
 
-    @staticmethod
-    def modules(config: Mapping[str, Any]) -> dict[str, type]:
-        """The modules whose settings the config's dicts of the same name hold."""
-        family = find("architectures", config["architecture"])
-        return {"generator": family.Generator, "discriminator": family.Discriminator}
-
     def phases(self, spec: Spec) -> list[Phase]:
         """One phase: the discriminator plays its turns, then the generator plays one."""
         self._check(spec)

@@ -36,12 +36,6 @@ class Model:
     generator_optimizer: Mapping[str, Any] = field(default_factory=lambda: {**optimizers.ADAM, "learning_rate": 1e-3})
     discriminator_optimizer: Mapping[str, Any] = field(default_factory=optimizers.ADAM.copy)
 
-    @staticmethod
-    def modules(config: Mapping[str, Any]) -> dict[str, type]:
-        """The modules whose settings the config's dicts of the same name hold."""
-        family = find("architectures", config["architecture"])
-        return {"generator": family.Generator, "discriminator": family.Discriminator}
-
     def phases(self, spec: Spec) -> list[Phase]:
         """One phase: discriminator and Q move together, then the generator."""
         family = find("architectures", self.architecture)

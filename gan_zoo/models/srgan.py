@@ -39,12 +39,6 @@ class Model:
     generator_optimizer: Mapping[str, Any] = field(default_factory=ADAM.copy)
     discriminator_optimizer: Mapping[str, Any] = field(default_factory=ADAM.copy)
 
-    @staticmethod
-    def modules(config: Mapping[str, Any]) -> dict[str, type]:
-        """The modules whose settings the config's dicts of the same name hold."""
-        family = find("architectures", config["architecture"])
-        return {"generator": family.Generator, "discriminator": family.Discriminator}
-
     def phases(self, spec: Spec) -> list[Phase]:
         """Two phases: SRResNet alone; then the discriminator and the generator, which begins as SRResNet."""
         family, maps = find("architectures", self.architecture), self._maps(spec)
