@@ -69,6 +69,50 @@ def test_tfds_reads_a_prepared_set(catalog, monkeypatch, config, sizes):
     assert data.bring(f"tfds:tiny{config}").is_dir()
 
 
+@pytest.fixture(scope="module")
+def div2k(tmp_path_factory):
+    """Three photographs of different sizes in DIV2K's form."""
+    tensorflow_datasets = pytest.importorskip("tensorflow_datasets")
+    features, root = tensorflow_datasets.features, tmp_path_factory.mktemp("pictures")
+    pictures = [noise(height, 40, 3, seed=height) for height in (32, 48, 36)]
+    for index, picture in enumerate(pictures):
+        write_image(root / "png" / f"{index}.png", picture)
+
+    class Div2k(tensorflow_datasets.core.GeneratorBasedBuilder, skip_registration=True):
+        """High and low resolution."""
+
+        VERSION = tensorflow_datasets.core.Version("2.0.0")
+        BUILDER_CONFIGS = [tensorflow_datasets.core.BuilderConfig(name="bicubic_x4")]
+
+        def _info(self):
+            described = features.FeaturesDict({"lr": features.Image(), "hr": features.Image()})
+            return tensorflow_datasets.core.DatasetInfo(builder=self, features=described, disable_shuffling=True)
+
+        def _split_generators(self, manager):
+            return {"train": self._generate_examples([0, 1]), "validation": self._generate_examples([2])}
+
+        def _generate_examples(self, indices):
+            for index in indices:
+                yield index, {name: root / "png" / f"{index}.png" for name in ("lr", "hr")}
+
+    Div2k(config="bicubic_x4", data_dir=root / "tfds", file_format="array_record").download_and_prepare()
+    return root, pictures
+
+
+def test_div2k_gives_tiles_of_its_pictures(div2k, monkeypatch):
+    root, pictures = div2k
+    monkeypatch.setenv("GAN_ZOO_DATA", str(root))
+    train, test = (data.load("tfds:div2k/bicubic_x4", split, (16, 16, 3)) for split in ("train", "test"))
+    assert (train.size, test.size) == (2 * 16, 16) and set(train.arrays) == {"image"}
+    corners = {0: (0, 0), 3: (0, 24), 12: (32, 0), 15: (32, 24)}  # of the second picture, 48x40
+    for place, (top, left) in corners.items():
+        tile = pictures[1][top : top + 16, left : left + 16]
+        np.testing.assert_array_equal(train.arrays["image"][16 + place], tile)
+    np.testing.assert_array_equal(next(iter(test.pictures())), pictures[2])
+    with pytest.raises(UserError, match=r"\(32, 40\), smaller than the \(40, 40\)"):
+        data.load("tfds:div2k/bicubic_x4", "train", (40, 40, 3))
+
+
 def test_tfds_refuses_what_does_not_fit(catalog, monkeypatch):
     monkeypatch.setenv("GAN_ZOO_DATA", str(catalog[0]))
     with pytest.raises(UserError, match="needs config.image_shape"):

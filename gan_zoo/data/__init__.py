@@ -11,7 +11,7 @@ import fcntl
 import importlib
 import os
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -57,7 +57,7 @@ class Source:
     arrays: dict[str, np.ndarray] | None  # the whole split when it fits in memory, else None: take reads
     class_names: tuple[str, ...] = ()
     inputs: "Source | None" = None  # of an unpaired set: whose images are "input", drawn in an order of their own
-    pictures: Callable[[], list[np.ndarray]] | None = None  # of tiles: what they are cut out of, uint8 [H, W, C]
+    pictures: Callable[[], Iterable[np.ndarray]] | None = None  # of tiles: what they are cut out of, uint8 [H, W, C]
 
 
 def spec(name: str, image_shape: tuple[int, ...] = (), classes: int = 0) -> Spec:

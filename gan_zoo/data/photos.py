@@ -85,17 +85,22 @@ def tiles(pictures: Sequence[np.ndarray], shape: tuple[int, int, int]) -> np.nda
     height, width, channels = shape
     found = []
     for picture in pictures:
+        check_tile(picture.shape, (height, width))
         rows, columns = picture.shape[0] // height, picture.shape[1] // width
-        if not rows * columns:
-            raise UserError(
-                f"a picture is {picture.shape[:2]}, smaller than the {(height, width)} that are cut out of it: "
-                "remove it, or set config.image_shape (and config.load_size) to less"
-            )
         top, left = (picture.shape[0] - rows * height) // 2, (picture.shape[1] - columns * width) // 2
         picture = picture[top : top + rows * height, left : left + columns * width]
         picture = picture.reshape(rows, height, columns, width, channels).swapaxes(1, 2)
         found.append(picture.reshape(-1, *shape))
     return np.concatenate(found)
+
+
+def check_tile(whole: tuple[int, ...], size: tuple[int, ...]) -> None:
+    """Refuses a picture of shape ``whole`` that is smaller than the (height, width) cut out of it."""
+    if whole[0] < size[0] or whole[1] < size[1]:
+        raise UserError(
+            f"a picture is {whole[:2]}, smaller than the {size} that are cut out of it: "
+            "remove it, or set config.image_shape (and config.load_size) to less"
+        )
 
 
 def _brought() -> list[Path]:

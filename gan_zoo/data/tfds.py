@@ -1,4 +1,8 @@
-"""tfds:NAME or tfds:NAME/CONFIG: image sets of the TensorFlow Datasets catalog."""
+"""tfds:NAME or tfds:NAME/CONFIG: image sets of the TensorFlow Datasets catalog.
+
+tfds:cycle_gan/NAME is unpaired. tfds:div2k/CONFIG are photographs for super-resolution, of which PLACES x PLACES tiles
+are cut out; we make them small ourselves, so that any CONFIG will do.
+"""
 
 import contextlib
 import importlib.util
@@ -14,10 +18,13 @@ from typing import Any
 import numpy as np
 
 from gan_zoo.data import Source, Spec, alone, folder, images
+from gan_zoo.data.photos import check_tile
 from gan_zoo.errors import UserError
 
 ARGUMENT = "NAME"
 UNPAIRED = "cycle_gan/"  # sets whose splits are trainA, trainB, testA and testB
+PICTURES = "div2k/"  # sets of pictures "hr" of any size, in splits train and validation
+PLACES = 4  # tiles along each axis of a picture
 CATALOG = "https://storage.googleapis.com/tfds-data"
 PATIENCE = 8  # seconds; TFDS alone would try for 210 before it says that it is offline
 
@@ -26,12 +33,15 @@ def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
     if not image_shape:
         raise UserError(f"tfds:{argument} needs config.image_shape = (height, width, channels)")
     two = argument.startswith(UNPAIRED)
-    return Spec(f"tfds:{argument}", image_shape, 0 if two else classes, image_shape if two else ())
+    classes = 0 if two or argument.startswith(PICTURES) else classes
+    return Spec(f"tfds:{argument}", image_shape, classes, image_shape if two else ())
 
 
 def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) -> Source:
     found = spec(argument, image_shape, classes)
     builder = _prepared(argument)
+    if argument.startswith(PICTURES):
+        return _pictures(builder, found, split)
     _check(builder, found)
     if not found.input_shape:
         return _source(builder, found, split, _instruction(builder, split))
@@ -50,6 +60,28 @@ def _source(builder, found: Spec, split: str, instruction: str) -> Source:
 
     names = getattr(features["label"], "names", None) or map(str, range(found.classes)) if found.classes else ()
     return images.from_reader(found, split, len(examples), read, tuple(names))
+
+
+def _pictures(builder, found: Spec, split: str) -> Source:
+    """Tiles spread evenly over each picture; the pictures themselves are read one by one."""
+    _check_random_access(builder, found)
+    examples = builder.as_data_source("train" if split == "train" else "validation")
+    colours = "L" if found.shape[2] == 1 else "RGB"
+
+    def picture(index: int) -> np.ndarray:
+        image = np.asarray(images.plain(images.from_array(examples[index]["hr"])).convert(colours))
+        return image.reshape(*image.shape[:2], found.shape[2])
+
+    def read(index: int) -> dict[str, np.ndarray]:
+        number, place = divmod(int(index), PLACES**2)
+        whole, sizes = picture(number), found.shape[:2]
+        check_tile(whole.shape, sizes)
+        ends = zip(divmod(place, PLACES), whole.shape, sizes, strict=False)
+        top, left = (round(step * (have - size) / (PLACES - 1)) for step, have, size in ends)
+        return {"image": whole[top : top + sizes[0], left : left + sizes[1]]}
+
+    source = images.from_reader(found, split, len(examples) * PLACES**2, read)
+    return replace(source, pictures=lambda: map(picture, range(len(examples))))
 
 
 def bring(argument: str) -> Path:
@@ -102,7 +134,7 @@ def _prepared(argument: str):
 
 def _check(builder, found: Spec) -> None:
     """Refuses sets without 8-bit images, without the labels asked for, or without random access."""
-    features, file_format = builder.info.features, builder.info.file_format.value
+    features = builder.info.features
     if "image" not in features or features["image"].np_dtype != np.uint8 or len(features["image"].shape) != 3:
         raise UserError(f"{found.name} has no feature `image` of 8-bit images: {features}")
     if found.classes and "label" not in features:
@@ -110,7 +142,11 @@ def _check(builder, found: Spec) -> None:
     if found.classes and getattr(features["label"], "num_classes", found.classes) != found.classes:
         count = features["label"].num_classes
         raise UserError(f"{found.name} has {count} classes, but config.classes is {found.classes}")
-    if file_format != "array_record":
+    _check_random_access(builder, found)
+
+
+def _check_random_access(builder, found: Spec) -> None:
+    if builder.info.file_format.value != "array_record":
         command = f"./launch.sh data {found.name}"
         raise UserError(f"{builder.data_path} is no array_record: delete it and run `{command}`")
 
