@@ -31,3 +31,20 @@ def cache(tmp_path_factory, worker_id) -> Path:
 def own_data(tmp_path, monkeypatch) -> None:
     """The test has its own folder of data sets."""
     monkeypatch.setenv("GAN_ZOO_DATA", str(tmp_path / "zoo"))
+
+
+@pytest.fixture
+def refused_here(monkeypatch, capsys):
+    """A command that must be refused, with these words, run in this process: to start another takes seconds."""
+    from gan_zoo import __main__ as command_line
+
+    monkeypatch.setattr(command_line, "_quiet_libraries", lambda: None)  # warnings stay errors
+
+    def refused_here(arguments, *words):
+        assert command_line.main(arguments) == 2
+        told = capsys.readouterr().err
+        for word in words:
+            assert word in told, told
+        assert told.startswith("gan_zoo: ") and len(told) < 3000
+
+    return refused_here

@@ -8,8 +8,6 @@ import pytest
 from PIL import Image
 from tools import PROJECT, command, environment, noise, result, write_image
 
-from gan_zoo import __main__ as command_line
-
 DCGAN = str(PROJECT / "configs/dcgan.py:digits")
 QUICK = ["--config.rounds=2", "--config.batch_size=8", "--config.eval_samples=8"]
 
@@ -27,21 +25,6 @@ def refused(arguments: list[str], env, *words: str, **options) -> subprocess.Com
         assert word in run.stderr, run.stderr
     assert "Traceback" not in run.stderr and len(run.stderr) < 3000
     return run
-
-
-@pytest.fixture
-def refused_here(monkeypatch, capsys):
-    """The same in this process, where libraries keep their voice: a command takes seconds to start."""
-    monkeypatch.setattr(command_line, "_quiet_libraries", lambda: None)
-
-    def refused_here(arguments, *words):
-        assert command_line.main(arguments) == 2
-        told = capsys.readouterr().err
-        for word in words:
-            assert word in told, told
-        assert told.startswith("gan_zoo: ") and len(told) < 3000
-
-    return refused_here
 
 
 @pytest.mark.parametrize(
