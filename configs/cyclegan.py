@@ -22,7 +22,7 @@ PAPER = {
     "generator_optimizer": DECAY,
     "discriminator_optimizer": DECAY,
 }
-SMALL = {"schedule": "linear", "constant_rounds": 3000, "decay_rounds": 6000}
+SMALL = {"schedule": "linear", "constant_rounds": 1500, "decay_rounds": 3000}
 SETTINGS = {
     "digits": {
         "dataset": "domains:digits:1,4,7:0,6,8",
@@ -40,9 +40,9 @@ SETTINGS = {
         "image_shape": (32, 32, 3),
         "load_size": (36, 36),
         "flip": True,
-        "batch_size": 4,
-        "rounds": 6000,
-        "generator": {"width": 32, "blocks": 3},
+        "batch_size": 8,
+        "rounds": 3000,
+        "generator": {"width": 32, "blocks": 3, "norm": "batch"},  # instance norm forgets colours
         "discriminator": {"width": 32, "receptive_field": 34, "norm": "instance"},
         "generator_optimizer": SMALL,
         "discriminator_optimizer": SMALL,

@@ -21,8 +21,8 @@ SETTINGS = {
     "shoes2bags": {
         "dataset": "shoes2bags",
         "image_shape": (32, 32, 1),
-        "batch_size": 64,
-        "rounds": 2000,
+        "batch_size": 32,
+        "rounds": 1500,
         "curriculum_rounds": 500,
         "generator": {"width": 32},
         "discriminator": {"width": 32},
