@@ -31,7 +31,7 @@ SETTINGS = {
         "rounds": 9000,
         "phases": {"pretraining": 9000, "adversarial": 2000},
         "content": "vgg54" if weights.find("vgg19") else "efficientnet",
-        # EfficientNet's maps differ by twenty times as much: at the paper's weight nothing would be left to the adversary.
+        # EfficientNet's maps differ twenty times as much: at the paper's weight the adversary would have no say.
         "content_weight": 0.006 if weights.find("vgg19") else 0.0003,
         "generator": {"width": 32, "blocks": 5, "kernel": 5},
         "discriminator": {"width": 16, "dense": 128},
