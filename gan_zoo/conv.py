@@ -68,9 +68,10 @@ def input_gradient(y: jax.Array, w: jax.Array, geometry: Geometry, size: tuple[i
     if not _by_products(geometry):
         x = jax.ShapeDtypeStruct((y.shape[0], *size, w.shape[2]), y.dtype)
         return jax.linear_transpose(lambda x: _conv(x, w, geometry), x)(y)[0]
-    if stride == 1:
+    small = max(y.shape[1:3]) < 2 * kernel and kernel not in MAPS  # XLA would take such a y for the kernel
+    if stride == 1 and not small:
         return conv(y, _flipped(w), Geometry(kernel, 1, (kernel - 1 - low, kernel - 1 - high)))
-    if form := _form(geometry, size, y.shape[1:3], w, SOME):
+    if stride > 1 and (form := _form(geometry, size, y.shape[1:3], w, SOME)):
         return form.input_gradient(y, w)
     return _overlap_add(_spread(y, w), geometry, size)
 
