@@ -24,6 +24,7 @@ PAPER = {
     "sample_every": 10_000,
     "checkpoint_every": 10_000,
 }
+VGG = weights.find("vgg19")
 SETTINGS = {
     "photos": {
         "dataset": "photos",
@@ -33,9 +34,9 @@ SETTINGS = {
         "batch_size": 8,
         "rounds": 9000,
         "phases": {"pretraining": 9000, "adversarial": 2000},
-        "content": "vgg54" if weights.find("vgg19") else "efficientnet",
+        "content": "vgg54" if VGG else "efficientnet",
         # EfficientNet's maps differ twenty times as much: at the paper's weight the adversary would have no say.
-        "content_weight": 0.006 if weights.find("vgg19") else 0.0003,
+        "content_weight": 0.006 if VGG else 0.0003,
         "generator": {"width": 32, "blocks": 5, "kernel": 5},
         "discriminator": {"width": 16, "dense": 128},
         "pretraining_optimizer": {

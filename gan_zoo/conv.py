@@ -13,7 +13,7 @@ each is computed, chosen by shape, in one of four ways that experiments/speed/RE
 
     Winograd's minimal filtering (winograd.py)           many channels
     patches of the image (im2col), matrix products       weight gradients, few channels to read
-    one matrix product, patches added up (col2im)        strided input gradients, few channels to write
+    one matrix product, patches added up (col2im)        few channels to write, input gradients strided or of small maps
     XLA's convolution                                    the rest
 """
 
