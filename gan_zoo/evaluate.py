@@ -40,7 +40,8 @@ SPLITS, NEIGHBOURS, SUBSETS, SUBSET_SIZE = 10, 5, 100, 1000
 LEAST = max(SPLITS, NEIGHBOURS + 1)  # samples that the scores need
 NEIGHBOURHOOD = ("precision", "recall", "density", "coverage")
 METRICS = ("fid", "kid", "inception_score", *NEIGHBOURHOOD)
-RESULTS = {"value", "spread", "values", "over_splits", "floor", "at_floor"}  # of a score; all else is its protocol
+# Of a score; all else is its protocol.
+RESULTS = {"value", "spread", "values", "over_splits", "each_way", "floor", "at_floor"}
 log = logging.getLogger("gan_zoo")
 
 

@@ -3,7 +3,7 @@
 Domain A's images are the batch's "input", B's its "image". Generators ab and ba, discriminators a and b.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import flax.linen as nn
 import jax
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from gan_zoo.data import Spec
 from gan_zoo.errors import UserError
-from gan_zoo.game import Batch, Nets, View, infer
+from gan_zoo.game import Batch, Game, Nets, Player, View, infer
 
 GENERATORS = ("generator_ab", "generator_ba")
 DISCRIMINATORS = ("discriminator_a", "discriminator_b")
@@ -43,7 +43,13 @@ def initial(generator: nn.Module, discriminator: nn.Module) -> Callable[[jax.Arr
     return init
 
 
-def views(generator: nn.Module) -> dict[str, View]:
+def game(init: Callable, players: Mapping[str, Player], generator: nn.Module, ema_decay: float) -> Game:
+    """The players' game, seen through averages of the generators if ``ema_decay`` is not 0."""
+    ema = {name: ema_decay for name in GENERATORS if ema_decay}
+    return Game(init, players, _views(generator), ema=ema, titles=TITLES, given=True)
+
+
+def _views(generator: nn.Module) -> dict[str, View]:
     """ "sample" (A to B), "back" (B to A) and rows of A, A -> B, back to A, B, B -> A, back to B."""
 
     def sample(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:

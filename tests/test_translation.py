@@ -10,7 +10,7 @@ from tools import PROJECT, command, environment, noise, result, shrunk, write_im
 from gan_zoo import config as configs
 from gan_zoo import data, figures, losses, trained
 from gan_zoo.architectures import patchgan, translator, unet
-from gan_zoo.compare import ROWS, save_pictures
+from gan_zoo.compare import ROWS, compare, save_pictures
 from gan_zoo.errors import UserError
 from gan_zoo.pool import exchange, new_pool
 from gan_zoo.translations import translation_scores
@@ -200,6 +200,31 @@ def test_cyclegan_terms_can_be_switched_off():
     assert not {"pool_a", "pool_b"} & set(game.init(KEY, batch))
 
 
+def test_running_averages_are_of_a_generators_own_domain():
+    """BatchNorm's, with the identity and cycle terms on, which show a generator other images as well."""
+    spec, game = model("configs/cyclegan.py:digits", **{"generator.norm": "batch"})
+    batch = batch_of(spec)
+    nets = game.init(KEY, batch)
+    _, (new, _) = game.players["generators"].loss(nets, batch, KEY, 0)
+    config, _ = shrunk("configs/cyclegan.py:digits", "config.generator.norm=batch")
+    network = translator.Generator(shape=spec.shape, **config.generator)
+    for name, domain in (("generator_ab", "input"), ("generator_ba", "image")):
+        _, own = network.apply(nets[name], batch[domain], train=True, mutable=["batch_stats"])
+        jax.tree.map(np.testing.assert_array_equal, new[name]["batch_stats"], own["batch_stats"])
+
+
+@pytest.mark.parametrize("name", ["cyclegan", "discogan", "pix2pix"])
+def test_translations_are_those_of_the_averaged_generators(name):
+    assert not model(f"configs/{name}.py:digits", ema_decay=0.0)[1].ema
+    _, game = model(f"configs/{name}.py:digits", ema_decay=0.9)
+    assert game.ema == {network: 0.9 for network in game.players["generator" + "s" * (name != "pix2pix")].owns}
+
+
+def test_cyclegans_discriminators_can_take_more_turns():
+    _, game = model("configs/cyclegan.py:digits", discriminator_turns=3)
+    assert (game.players["discriminators"].turns, game.players["generators"].turns, game.turns) == (3, 1, 3)
+
+
 def test_cyclegan_keeps_past_fakes_in_its_pools():
     config, _ = shrunk("configs/cyclegan.py:digits")
     spec, (phase,) = configs.build(config)
@@ -281,6 +306,11 @@ def test_a_copy_is_taken_for_its_own_domain(cache, monkeypatch):
     assert scores["translated_accuracy"]["value"] < 0.1
     assert scores["cycle_l1"]["value"] == 0
     assert 0 <= scores["coverage"]["value"] <= 1
+    mirrored = Copier("configs/cyclegan.py:digits")
+    mirrored.make = lambda view, images: images[:, ::-1]
+    others = translation_scores(mirrored, 100, {})
+    assert dict(compare([{"scores": scores}, {"scores": others}]))["cycle_l1"] == [0, 0]
+    assert others["translated_accuracy"]["each_way"] != scores["translated_accuracy"]["each_way"]
 
 
 def test_discogan_counts_reconstruction_little_at_first():

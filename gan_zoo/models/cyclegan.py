@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from gan_zoo import losses, optimizers, two_domains
 from gan_zoo.data import Spec
 from gan_zoo.errors import choose
-from gan_zoo.game import Batch, Game, Nets, Phase, Player, run, run_each
+from gan_zoo.game import Batch, Nets, Phase, Player, run, run_each
 from gan_zoo.pool import exchange, new_pool
 from gan_zoo.registry import find
 from gan_zoo.two_domains import DISCRIMINATORS, GENERATORS
@@ -26,7 +26,7 @@ class Model:
     """Weights of 0 switch a term off; ``forward_cycle`` is A -> B -> A, ``backward_cycle`` B -> A -> B.
 
     ``identity_weight`` is a share of ``cycle_weight``. The adversarial weight of 2 makes up for the half in LSGAN's
-    loss: the authors' generators minimize E (D - 1)^2.
+    loss: the authors' generators minimize E (D - 1)^2. With an ``ema_decay`` generators are seen through averages.
     """
 
     architecture: str = "translator"
@@ -37,6 +37,8 @@ class Model:
     forward_cycle: bool = True
     backward_cycle: bool = True
     pool_size: int = 50
+    discriminator_turns: int = 1
+    ema_decay: float = 0.0
     generator: Mapping[str, Any] = field(default_factory=dict)
     discriminator: Mapping[str, Any] = field(default_factory=dict)
     generator_optimizer: Mapping[str, Any] = field(default_factory=optimizers.ADAM.copy)
@@ -62,20 +64,18 @@ class Model:
         def generator_loss(nets, batch, rng, step):
             """Adversarial, cycle and identity terms, both ways (equations 1 to 3, section 5.2)."""
             a, b = batch["input"], batch["image"]
-            own = [(a, b), (b, a)] if self.identity_weight else [(a,), (b,)]
-            (fake_b, *same_b), ab = run_each(generator, nets["generator_ab"], *own[0])
-            (fake_a, *same_a), ba = run_each(generator, nets["generator_ba"], *own[1])
+            # BatchNorm's running averages are of what is translated later on: real images of the generator's domain.
+            fake_b, ab = run(generator, nets["generator_ab"], a)
+            fake_a, ba = run(generator, nets["generator_ba"], b)
             fooling = loss.generator(run(discriminator, nets["discriminator_b"], fake_b)[0])
             fooling += loss.generator(run(discriminator, nets["discriminator_a"], fake_a)[0])
             cycle = identity = jnp.zeros(())
             if self.forward_cycle:
-                again, ba = run(generator, ba, fake_b)
-                cycle += jnp.abs(again - a).mean()
+                cycle += jnp.abs(run(generator, ba, fake_b)[0] - a).mean()
             if self.backward_cycle:
-                again, ab = run(generator, ab, fake_a)
-                cycle += jnp.abs(again - b).mean()
+                cycle += jnp.abs(run(generator, ab, fake_a)[0] - b).mean()
             if self.identity_weight:
-                identity += jnp.abs(same_b[0] - b).mean() + jnp.abs(same_a[0] - a).mean()
+                identity += jnp.abs(run(generator, ab, b)[0] - b).mean() + jnp.abs(run(generator, ba, a)[0] - a).mean()
             total = self.adversarial_weight * fooling + self.cycle_weight * (cycle + self.identity_weight * identity)
             metrics = {"adversarial": fooling, "cycle": cycle, "identity": identity}
             return total, ({"generator_ab": ab, "generator_ba": ba}, metrics)
@@ -99,9 +99,14 @@ class Model:
         owned = (*DISCRIMINATORS, *(POOLS if self.pool_size else ()))
         players = {
             "generators": Player(GENERATORS, generator_loss, optimizers.build(self.generator_optimizer)),
-            "discriminators": Player(owned, discriminator_loss, optimizers.build(self.discriminator_optimizer)),
+            "discriminators": Player(
+                owned,
+                discriminator_loss,
+                optimizers.build(self.discriminator_optimizer, self.discriminator_turns),
+                self.discriminator_turns,
+            ),
         }
-        game = Game(init, players, two_domains.views(generator), titles=two_domains.TITLES, given=True)
+        game = two_domains.game(init, players, generator, self.ema_decay)
         return [Phase("adversarial", game)]
 
     def _check(self, spec: Spec) -> None:

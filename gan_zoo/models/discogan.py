@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from gan_zoo import losses, optimizers, two_domains
 from gan_zoo.data import Spec
 from gan_zoo.errors import choose
-from gan_zoo.game import Game, Phase, Player, run
+from gan_zoo.game import Phase, Player, run
 from gan_zoo.registry import find
 from gan_zoo.two_domains import DISCRIMINATORS, GENERATORS
 
@@ -26,6 +26,7 @@ class Model:
     """``reconstruction`` is the share of that term: the first value for ``curriculum_rounds``, then the second.
 
     Of the rest ``feature_matching`` is the share of that term. The authors count 3 iterations in a round.
+    With an ``ema_decay``, which they do not have, the generators are seen through averages.
     """
 
     architecture: str = "discogan"
@@ -34,6 +35,7 @@ class Model:
     curriculum_rounds: int = 3333
     feature_matching: float = 0.9
     generator_turns: int = 2
+    ema_decay: float = 0.0
     generator: Mapping[str, Any] = field(default_factory=dict)
     discriminator: Mapping[str, Any] = field(default_factory=dict)
     generator_optimizer: Mapping[str, Any] = field(default_factory=lambda: {**optimizers.ADAM, "l2": 1e-5})
@@ -92,6 +94,5 @@ class Model:
                 self.generator_turns,
             ),
         }
-        init = two_domains.initial(generator, discriminator)
-        game = Game(init, players, two_domains.views(generator), titles=two_domains.TITLES, given=True)
+        game = two_domains.game(two_domains.initial(generator, discriminator), players, generator, self.ema_decay)
         return [Phase("adversarial", game)]

@@ -24,7 +24,8 @@ class Model:
 
     ``conditional`` lets the discriminator see the input beside the image. ``minibatch_statistics``: BatchNorm keeps to
     them when images are made (section 3.3; the paper's minibatches are single images). Without, it takes its running
-    averages, so that an image's translation does not depend on what is translated beside it.
+    averages, so that an image's translation does not depend on what is translated beside it. With an ``ema_decay``
+    (the paper has none) the generator is seen through its average.
     """
 
     architecture: str = "unet"
@@ -33,6 +34,7 @@ class Model:
     l1_weight: float = 100.0
     conditional: bool = True
     minibatch_statistics: bool = True
+    ema_decay: float = 0.0
     generator: Mapping[str, Any] = field(default_factory=dict)
     discriminator: Mapping[str, Any] = field(default_factory=dict)
     generator_optimizer: Mapping[str, Any] = field(default_factory=optimizers.ADAM.copy)
@@ -105,7 +107,8 @@ class Model:
             players = {"discriminator": Player(("discriminator",), discriminator_loss, optimizer), **players}
         views = {"sample": sample, "translations": translations}
         titles = {"translations": ("input", "output", "target")}
-        return [Phase("adversarial", Game(init, players, views, titles=titles, given=True))]
+        ema = {"generator": self.ema_decay} if self.ema_decay else {}
+        return [Phase("adversarial", Game(init, players, views, ema=ema, titles=titles, given=True))]
 
     def _check(self, spec: Spec) -> None:
         choose("loss", self.loss, losses.ADVERSARIAL)

@@ -26,13 +26,15 @@ ADAM = {"name": "adam", "learning_rate": 1e-4, "b1": 0.9, "b2": 0.999}
 class Model:
     """``content`` names the feature maps of ``gan_zoo.pretrained.perceptual``, or "mse" for the pixels themselves.
 
-    ``content_weight`` 0.006 is the paper's rescaling of VGG's maps by 1 / 12.75, squared.
+    ``content_weight`` 0.006 is the paper's rescaling of VGG's maps by 1 / 12.75, squared. With an ``ema_decay``
+    (the paper has none) SRGAN's generator is seen through its average.
     """
 
     architecture: str = "srresnet"
     content: str = "vgg54"
     content_weight: float = 0.006
     adversarial_weight: float = 1e-3
+    ema_decay: float = 0.0
     generator: Mapping[str, Any] = field(default_factory=dict)
     discriminator: Mapping[str, Any] = field(default_factory=dict)
     pretraining_optimizer: Mapping[str, Any] = field(default_factory=ADAM.copy)
@@ -89,6 +91,7 @@ class Model:
             init_both,
             then,
             _views(generator, "generator", "srresnet"),
+            ema={"generator": self.ema_decay} if self.ema_decay else {},
             titles={"comparison": ("bicubic", "SRResNet", "SRGAN", "original")},
             inherits={"generator": "srresnet"},
             given=True,
