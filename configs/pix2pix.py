@@ -28,6 +28,7 @@ SMALL = {
     "generator": {"width": 32},
     "discriminator": {"width": 32, "norm": "instance", "receptive_field": 34},
     "minibatch_statistics": False,
+    "ema_decay": 0.99,
     "generator_optimizer": DECAY,
     "discriminator_optimizer": DECAY,
     "batch_size": 16,

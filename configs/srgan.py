@@ -37,10 +37,11 @@ SETTINGS = {
         "content": "vgg54" if VGG else "efficientnet",
         # EfficientNet's maps differ twenty times as much: at the paper's weight the adversary would have no say.
         "content_weight": 0.006 if VGG else 0.0003,
-        "generator": {"width": 32, "blocks": 5, "kernel": 5},
+        "generator": {"width": 32, "blocks": 5, "kernel": 5, "norm": "none"},
         "discriminator": {"width": 16, "dense": 128},
+        "ema_decay": 0.99,
         "pretraining_optimizer": {
-            "learning_rate": 1e-3,
+            "learning_rate": 5e-4,
             "b1": 0.9,
             "schedule": "linear",
             "constant_rounds": 4500,

@@ -105,7 +105,7 @@ def test_feature_maps_without_weights_are_told_before_training(monkeypatch):
 
 def test_feature_maps_of_vgg(tmp_path, monkeypatch):
     """VGG54 has 512 maps of a sixteenth; what a file holds is what is compared, and its hash is told."""
-    whose, network = perceptual.KNOWN["vgg22"]
+    whose, network, _ = perceptual.KNOWN["vgg22"]
     shapes = jax.eval_shape(network.init, KEY, jnp.zeros((1, 16, 16, 3)))
     rng, tensors = np.random.default_rng(0), {}
     for layer, leaves in shapes["params"].items():
@@ -125,6 +125,20 @@ def test_feature_maps_of_vgg(tmp_path, monkeypatch):
     np.testing.assert_allclose(features, maps.features(variables, colour), atol=1e-6)
     phase = phases_of("config.content=vgg22")[2][1]
     assert phase.game.about["content"] == "vgg22"
+
+
+def test_what_sees_every_other_pixel_sees_all_by_shifts():
+    """Of images that differ where a stride of 2 does not look: without shifts nothing, with them what it should be."""
+    every_other = lambda variables, x: x[:, ::2, ::2]
+    odd = np.arange(8) % 2 == 1
+    a, b = jnp.zeros((1, 8, 8, 1)), jnp.asarray(np.outer(odd, odd)[None, ..., None], jnp.float32)
+    distances = {}
+    for shift in (0, 8):
+        maps = perceptual.Perceptual(every_other, dict, {}, shift)
+        distances[shift] = [float(maps.distance({}, a, b, jax.random.key(i))) for i in range(200)]
+    assert set(distances[0]) == {0} and set(distances[8]) == {0, 1}
+    assert np.mean(distances[8]) == pytest.approx(float(jnp.mean((a - b) ** 2)), abs=0.08)
+    assert perceptual.KNOWN["vgg54"][2] == 0  # as in the paper
 
 
 class Enlarger:

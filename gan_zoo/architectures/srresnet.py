@@ -3,7 +3,7 @@
 import flax.linen as nn
 import jax
 
-from gan_zoo.errors import UserError
+from gan_zoo.errors import UserError, choose
 from gan_zoo.layers import BatchNorm, Conv, pixel_shuffle
 
 SCALE = 4
@@ -26,21 +26,25 @@ def prelu() -> nn.PReLU:
 class Generator(nn.Module):
     """image [B, h, w, I] in [-1, 1] -> image [B, 4 h, 4 w, C], of any size; not bounded.
 
-    ``kernel`` is the first and the last layer's.
+    ``kernel`` is the first and the last layer's. ``norm`` "none" leaves BatchNorm out, as EDSR does (Lim et al. 2017):
+    its running averages do not fit single pictures.
     """
 
     shape: tuple[int, ...]
     width: int = 64
     blocks: int = 16
     kernel: int = 9
+    norm: str = "batch"
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        batch = choose("norm", self.norm, ("batch", "none")) == "batch"
+        normalized = lambda x: BatchNorm()(x, train) if batch else x
         x = first = prelu()(Conv(self.width, self.kernel, padding=self.kernel // 2)(x))
         for _ in range(self.blocks):
-            y = prelu()(BatchNorm()(Conv(self.width, 3, padding=1)(x), train))
-            x = x + BatchNorm()(Conv(self.width, 3, padding=1)(y), train)
-        x = first + BatchNorm()(Conv(self.width, 3, padding=1)(x), train)
+            y = prelu()(normalized(Conv(self.width, 3, padding=1)(x)))
+            x = x + normalized(Conv(self.width, 3, padding=1)(y))
+        x = first + normalized(Conv(self.width, 3, padding=1)(x))
         for _ in range(SCALE // 2):
             x = prelu()(pixel_shuffle(Conv(4 * self.width, 3, padding=1)(x), 2))
         return Conv(self.shape[-1], self.kernel, padding=self.kernel // 2)(x)

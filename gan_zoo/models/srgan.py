@@ -71,8 +71,10 @@ class Model:
 
         def generator_loss(nets, batch, rng, step):
             made, variables = run(generator, nets["generator"], shrunk(batch["image"]))
-            see = (lambda x: maps.features(nets["maps"], x)) if maps else (lambda x: x)
-            content = jnp.mean((see(made) - see(batch["image"])) ** 2)
+            if maps:
+                content = maps.distance(nets["maps"], made, batch["image"], rng)
+            else:
+                content = jnp.mean((made - batch["image"]) ** 2)
             on_fake, _ = run(discriminator, nets["discriminator"], made)
             adversarial = losses.non_saturating_generator(on_fake)
             total = self.content_weight * content + self.adversarial_weight * adversarial

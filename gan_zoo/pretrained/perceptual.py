@@ -12,12 +12,14 @@ from gan_zoo.pretrained import weights
 from gan_zoo.pretrained.efficientnet import EfficientNetLite0
 from gan_zoo.pretrained.vgg import VGG
 
-# Name -> (whose weights, network until that layer). vgg22 and vgg54 are SRGAN's: after the 2nd convolution before the
-# 2nd pooling, and after the 4th before the 5th, both behind their ReLU. efficientnet's maps are an eighth in size.
-KNOWN: dict[str, tuple[str, nn.Module]] = {
-    "vgg22": ("vgg19", VGG(19, until=(2, 2))),
-    "vgg54": ("vgg19", VGG(19, until=(5, 4))),
-    "efficientnet": ("efficientnet", EfficientNetLite0(until=3)),
+# Name -> (whose weights, network until that layer, shift). vgg22 and vgg54 are SRGAN's: after the 2nd convolution
+# before the 2nd pooling, and after the 4th before the 5th, both behind their ReLU. efficientnet's maps are a quarter in
+# size; its first convolution has stride 2 and sees every other pixel best, which draws a grid into images that are
+# fitted to it, unless both are shifted at random.
+KNOWN: dict[str, tuple[str, nn.Module, int]] = {
+    "vgg22": ("vgg19", VGG(19, until=(2, 2)), 0),
+    "vgg54": ("vgg19", VGG(19, until=(5, 4)), 0),
+    "efficientnet": ("efficientnet", EfficientNetLite0(until=2), 8),
 }
 
 
@@ -27,11 +29,19 @@ class Perceptual(NamedTuple):
     features: Callable[[Any, jax.Array], jax.Array]
     load: Callable[[], Any]
     protocol: dict[str, str]
+    shift: int
+
+    def distance(self, variables: Any, a: jax.Array, b: jax.Array, rng: jax.Array) -> jax.Array:
+        """Mean squared difference of the maps of a and b [B, H, W, C], both rolled by up to ``shift`` - 1 pixels."""
+        if self.shift:
+            pixels = jax.random.randint(rng, (2,), 0, self.shift)
+            a, b = (jnp.roll(x, pixels, (1, 2)) for x in (a, b))
+        return jnp.mean((self.features(variables, a) - self.features(variables, b)) ** 2)
 
 
 def perceptual(name: str) -> Perceptual:
     """One of KNOWN; ``load`` takes its weights from a file, and says where to get one if there is none."""
-    whose, network = KNOWN[choose("feature maps", name, KNOWN)]
+    whose, network, shift = KNOWN[choose("feature maps", name, KNOWN)]
     path = weights.find(whose)
 
     def features(variables, images):
@@ -44,7 +54,7 @@ def perceptual(name: str) -> Perceptual:
         return weights.fill(like, weights.read(path), path)
 
     found = weights.file_hash(path) if path else "missing"
-    return Perceptual(features, load, {"content": name, "content_weights": found})
+    return Perceptual(features, load, {"content": name, "content_weights": found}, shift)
 
 
 def _normalized(whose: str, images: jax.Array) -> jax.Array:
