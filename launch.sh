@@ -89,8 +89,8 @@ setup() {
 extras="base $(accelerator)"
 case ${1:-} in
   speed) extras+=" benchmark" ;;
-  sweep) extras+=" sweep" ;;
-  test) extras+=" dev" ;;
+  sweep | reproduce) extras+=" sweep" ;;
+  test) extras+=" dev sweep" ;;
 esac
 for argument in "$@"; do
   case $argument in

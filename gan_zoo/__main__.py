@@ -23,6 +23,9 @@ USAGE = """\
                      [--extractor=NAME] [--output=FILE.json]
 ./launch.sh evaluate --fake=FOLDER --real=DATA [--metrics=fid,kid,...] [--extractor=NAME] [--output=FILE.json]
 ./launch.sh compare DIR DIR ... [--output=FILE.png]
+./launch.sh sweep FILE [--jobs=N] [--executor=local|slurm] [--together] [--workdir=DIR]
+./launch.sh report DIR [--by=FIELD,...]
+./launch.sh reproduce [NAME] [--scale=small|paper] [--jobs=N] [--executor=local|slurm] [--workdir=DIR] [--output=DIR]
 ./launch.sh sample --workdir=DIR [--num=N] [--label=K] [--seed=S] [--output=FILE.png] [--checkpoint=ROUND]
 ./launch.sh translate --workdir=DIR --input=IMAGE_OR_FOLDER --output=DIR [--direction=b2a] [--checkpoint=ROUND]
 ./launch.sh upscale --workdir=DIR --input=IMAGE_OR_FOLDER --output=DIR [--checkpoint=ROUND]
@@ -105,6 +108,71 @@ def compare(args: argparse.Namespace, overrides: list[str]) -> None:
         print(args.output)
 
 
+def sweep(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Plays the runs of a sweep file; those that are done are left as they are."""
+    from gan_zoo.live import play
+    from gan_zoo.sweep import load
+
+    if not args.config:
+        raise UserError("say which sweep: ./launch.sh sweep experiments/sweeps/losses.py")
+    choose("executor", args.executor, ("local", "slurm"))
+    if args.jobs < 1:
+        raise UserError(f"--jobs={args.jobs}: at least one")
+    folder = Path(args.workdir or Path("runs", Path(args.config).stem)).absolute()
+    jobs, parameters = load(args.config, folder, args.together)
+    missing = play(jobs, folder, parameters, args.jobs, args.executor)
+    if len(missing) < len(jobs):
+        _report_runs(folder, [])
+    _tell_missing(missing)
+
+
+def _tell_missing(names: list[str]) -> None:
+    if names:
+        raise UserError(f"{len(names)} runs are not done; the same command tries them again:\n  " + "\n  ".join(names))
+
+
+def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Draws a paper's figure or table from runs that it trains; without a name it lists what there is."""
+    from gan_zoo import reproduce
+    from gan_zoo.live import play
+
+    known = reproduce.known(EXPERIMENTS / "reproductions")
+    if not args.config:
+        _table([["", "paper", *reproduce.SCALES]] + [[one.name, one.paper, *one.costs] for one in known.values()])
+        return
+    one = known[choose("reproduction", args.config, known)]
+    folder = Path(args.workdir or Path("runs", "reproduce", one.name, args.scale)).absolute()
+    jobs = one.jobs(args.scale, folder)
+    if jobs:
+        _tell_missing(play(list(jobs.values()), folder, {}, args.jobs, args.executor))
+    result = one.draw({name: job.folder for name, job in jobs.items()}, args.scale)
+    for file in reproduce.keep(one, result, jobs, args.scale, Path(args.output or folder)):
+        print(file)
+    if args.output:
+        print(reproduce.gallery(Path(args.output)))
+
+
+def report(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Tables and plots of all finished runs in a folder."""
+    if not args.config:
+        raise UserError("say which folder of runs: ./launch.sh report DIR [--by=FIELD,...]")
+    _report_runs(Path(args.config), args.by.split(",") if args.by else [])
+
+
+def _report_runs(folder: Path, by: list[str]) -> None:
+    from gan_zoo import report
+
+    runs = report.find(folder)
+    groups = report.grouped(runs, by)
+    tables = report.tables(groups)
+    report.save_csv(folder / "sweep.csv", folder, runs)
+    (folder / "report.md").write_text("\n".join(report.markdown(table) for table in tables))
+    report.save_plots(folder / "report.png", groups)
+    for table in tables:
+        _table(table)
+    print(f"tables and plots: {folder}/sweep.csv  report.md  report.png")
+
+
 def sample(args: argparse.Namespace, overrides: list[str]) -> None:
     """Draws samples from the newest checkpoint of a run into one PNG."""
     import numpy as np
@@ -181,6 +249,9 @@ COMMANDS = {
     "train": train,
     "evaluate": evaluate,
     "compare": compare,
+    "sweep": sweep,
+    "report": report,
+    "reproduce": reproduce,
     "sample": sample,
     "translate": translate,
     "upscale": upscale,
@@ -236,7 +307,7 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     if overrides and command not in ("train", "describe"):
         raise UserError(f"{command} takes a run as it was trained: leave --{overrides[0]} out")
     parser = _Parser(usage=USAGE, add_help=True, allow_abbrev=False)
-    parser.add_argument("config", nargs="?", default=None if command in ("data", "compare") else DEFAULT)
+    parser.add_argument("config", nargs="?", default=DEFAULT if command in ("train", "describe") else None)
     parser.add_argument("--workdir")
     parser.add_argument("--init-from")
     parser.add_argument("--num", type=int, default=16)
@@ -247,7 +318,11 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--num-samples", type=int)
     parser.add_argument("--direction", default="a2b")
-    for name in ("metrics", "real", "fake", "extractor", "input"):
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--executor", default="local")
+    parser.add_argument("--together", action="store_true")
+    parser.add_argument("--scale", default="small")
+    for name in ("metrics", "real", "fake", "extractor", "input", "by"):
         parser.add_argument(f"--{name}")
     if command == "compare":
         parser.add_argument("more", nargs="*", default=[])

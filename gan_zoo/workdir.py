@@ -78,12 +78,8 @@ class Workdir:
             (self.path / name).unlink(missing_ok=True)
 
     def lines(self, name: str) -> list[dict[str, Any]]:
-        """The lines of a .jsonl file; a line that was cut off while it was written is none."""
-        found, file = [], self.path / name
-        for line in file.read_text().splitlines() if file.exists() else ():
-            with contextlib.suppress(json.JSONDecodeError):
-                found.append(json.loads(line))
-        return found
+        """The lines of a .jsonl file of the folder."""
+        return lines(self.path / name)
 
     def append(self, name: str, line: dict[str, Any]) -> None:
         """Adds a line to a .jsonl file."""
@@ -118,6 +114,15 @@ def read(path: Path) -> Any:
         return None
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise UserError(f"{path} is damaged: it is no JSON") from None
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a .jsonl file, none if it does not exist; a line that was cut off while it was written is none."""
+    found = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        with contextlib.suppress(json.JSONDecodeError):
+            found.append(json.loads(line))
+    return found
 
 
 def write(path: Path, value: Any) -> None:

@@ -278,7 +278,7 @@ def test_sigterm_reaches_python(project: Project):
 
 def test_test_runs_the_linter_and_pytest_in_the_project(project: Project):
     assert project.run("test", "-m", "slow", "-k", "a or b")[0] == 0
-    assert project.installs() == ["[dev]"]
+    assert project.installs() == ["[dev,sweep]"]
     here, tests = f"<{project.root}>", ["-m", "pytest", "-m", "slow", "-k", "a or b"]
     linter = ["run", here, "<-m>", "<ruff>", "<check>"]
     assert project.log[2:] == [*linter, "run", here, *(f"<{text}>" for text in tests)]

@@ -1,0 +1,85 @@
+"""A table of a sweep while it runs: redrawn on a terminal; elsewhere a line whenever a run begins or ends."""
+
+import fcntl
+import shutil
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from gan_zoo.errors import UserError
+from gan_zoo.sweep import DONE, FAILED, RUNNING, STATES, Job, Sweep
+
+PAUSE = 0.5  # seconds between two looks at the jobs
+
+
+class Live:
+    """Shows the states of a sweep's jobs."""
+
+    def __init__(self, sweep: Sweep, out: TextIO = sys.stdout):
+        self.sweep, self.out = sweep, out
+        self.shown = dict.fromkeys(sweep.states, "")
+        self.height = 0
+
+    def show(self) -> None:
+        """Writes what has changed."""
+        self._redraw() if self.out.isatty() else self._append()
+        self.out.flush()
+
+    def _append(self) -> None:
+        for job in self.sweep.jobs:
+            state = self.sweep.states[job.folder]
+            if state != self.shown[job.folder]:
+                self.shown[job.folder] = state
+                self.out.write(f"{self._counts()}  {state:8} {job.name}\n{self._tail(job)}")
+
+    def _redraw(self) -> None:
+        width, height = shutil.get_terminal_size()
+        busy = [job for job in self.sweep.jobs if self.sweep.states[job.folder] in (RUNNING, FAILED)]
+        lines = [f"{self.sweep.states[job.folder]:8} {job.name}   {job.progress()}" for job in busy[: height - 3]]
+        lines = [line[: width - 1] for line in (self._counts(), *lines)]
+        self.out.write(f"\x1b[{self.height}F\x1b[J" if self.height else "")
+        for job in self.sweep.jobs:
+            if self.sweep.states[job.folder] == FAILED and self.shown[job.folder] != FAILED:
+                self.shown[job.folder] = FAILED
+                self.out.write(f"{FAILED} {job.name}\n{self._tail(job)}")
+        self.out.write("\n".join(lines) + "\n")
+        self.height = len(lines)
+
+    def _counts(self) -> str:
+        counts = Counter(self.sweep.states.values())
+        return f"[{', '.join(f'{counts[state]} {state}' for state in STATES if counts[state])}]"
+
+    def _tail(self, job: Job) -> str:
+        text = self.sweep.tails.get(job.folder, "") if self.sweep.states[job.folder] == FAILED else ""
+        return "".join(f"    {line}\n" for line in text.splitlines())
+
+
+def play(
+    jobs: list[Job], folder: Path, parameters: Mapping[str, Any], at_once: int = 1, executor: str = "local"
+) -> list[str]:
+    """Plays jobs in a folder and shows how they are: the names of those that are not done.
+
+    Raises:
+        UserError: another sweep is at work in the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"another sweep is at work in {folder}: wait for it, or name another --workdir") from None
+        sweep = Sweep(jobs, folder / "jobs", executor, parameters, at_once)
+        live = Live(sweep)
+        before = signal.signal(signal.SIGINT, lambda *_: sweep.stop())
+        try:
+            for _ in sweep.play():
+                live.show()
+                time.sleep(PAUSE)
+            live.show()
+        finally:
+            signal.signal(signal.SIGINT, before)
+    return [job.name for job in jobs if sweep.states[job.folder] != DONE]

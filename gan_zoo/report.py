@@ -1,0 +1,167 @@
+"""What the runs of a folder have come to: a table of their scores, sweep.csv, and plots over time."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gan_zoo import config as configs
+from gan_zoo import workdir
+from gan_zoo.errors import UserError, choose
+from gan_zoo.evaluate import RESULTS, same_protocol
+
+SEED = "seed"
+PANELS = 4  # plots in a row
+Group = tuple[tuple[str, Any], ...]  # what the runs of a group have in common: (field, value) pairs
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: its folder, its config as "field" -> value, its scores, and what its files say."""
+
+    folder: Path
+    fields: Mapping[str, Any]
+    scores: Mapping[str, Mapping[str, Any]]
+    result: Mapping[str, Any]
+
+    def curves(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Metric or score -> (rounds, values) of all that was noted while it ran."""
+        points: dict[str, list[tuple[int, float]]] = {}
+        for line in workdir.lines(self.folder / "metrics.jsonl"):
+            for name, value in line.items():
+                if "/" in name and not isinstance(value, list):
+                    points.setdefault(name, []).append((line["step"], value))
+        for line in workdir.lines(self.folder / "evaluations.jsonl"):
+            for name, value in line["scores"].items():
+                points.setdefault(name, []).append((line["step"], value))
+        return {name: tuple(np.array(axis) for axis in zip(*found, strict=True)) for name, found in points.items()}
+
+
+def find(folder: Path) -> list[Run]:
+    """The finished runs in a folder and its subfolders, each seed by itself.
+
+    Raises:
+        UserError: there are none.
+    """
+    found = []
+    for file in sorted(folder.rglob("config.json")):
+        config = workdir.read(file)
+        evaluation, result = (workdir.read(file.parent / name) for name in ("evaluation.json", "result.json"))
+        if config.get("seeds", 1) == 1 and evaluation and result:
+            found.append(Run(file.parent, configs.flatten(config), evaluation["scores"], result))
+    if not found:
+        raise UserError(f"{folder} holds no finished run")
+    return found
+
+
+def axes(runs: Sequence[Run]) -> list[str]:
+    """The fields in which the runs differ, the seed last."""
+    names = dict.fromkeys(name for run in runs for name in run.fields)
+    differ = [name for name in names if len({repr(run.fields.get(name)) for run in runs}) > 1]
+    return sorted(differ, key=lambda name: name == SEED)
+
+
+def grouped(runs: Sequence[Run], by: Sequence[str]) -> dict[Group, list[Run]]:
+    """The runs by their values of some fields; without any, by all in which they differ but the seed.
+
+    Raises:
+        UserError: a field that no run has.
+    """
+    for name in by:
+        choose("field (--by)", name, sorted({name for run in runs for name in run.fields}))
+    by = by or [name for name in axes(runs) if name != SEED]
+    groups: dict[Group, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(tuple((name, _hashable(run.fields.get(name))) for name in by), []).append(run)
+    return groups
+
+
+def title(group: Group) -> str:
+    """A group in words: "loss=hinge generator.width=32"."""
+    return " ".join(f"{name}={value}" for name, value in group) or "all runs"
+
+
+def tables(groups: Mapping[Group, Sequence[Run]]) -> list[list[list[str]]]:
+    """Rows of cells, a head first: each score's mean over a group's runs, and its spread (sample standard deviation).
+
+    Scores that were measured in different ways, say on two data sets, come in tables of their own.
+
+    Raises:
+        UserError: the runs of one group were measured in different ways.
+    """
+    found: dict[str, list[list[str]]] = {}
+    for group, runs in groups.items():
+        names = [name for name, score in runs[0].scores.items() if not isinstance(score["value"], list)]
+        for name in names:
+            for other in runs[1:]:
+                if name not in other.scores:
+                    raise UserError(f"{title(group)}: {other.folder} has no {name}")
+                same_protocol(f"{title(group)}: {name}", runs[0].scores[name], other.scores[name])
+        cells = [_cell([run.scores[name]["value"] for run in runs]) for name in names]
+        head = ["", "runs", *names, "seconds"]
+        how = repr([(name, {k: v for k, v in runs[0].scores[name].items() if k not in RESULTS}) for name in names])
+        seconds = _cell([run.result["seconds"] for run in runs])
+        found.setdefault(how, [head]).append([title(group), str(len(runs)), *cells, seconds])
+    return list(found.values())
+
+
+def markdown(table: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as a table of Markdown."""
+    head, *rows = table
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+
+
+def save_csv(file: Path, folder: Path, runs: Sequence[Run]) -> None:
+    """A line for each run: its folder, the fields in which the runs differ, and all scores."""
+    fields = axes(runs)
+    names = list(dict.fromkeys(name for run in runs for name in run.scores))
+    with open(file, "w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["run", *fields, *names, "rounds", "seconds", "fingerprint"])
+        for run in runs:
+            scores = [run.scores.get(name, {}).get("value", "") for name in names]
+            own = [run.fields.get(name, "") for name in fields]
+            result = [run.result[name] for name in ("step", "seconds", "fingerprint")]
+            writer.writerow([run.folder.relative_to(folder), *own, *scores, *result])
+
+
+def save_plots(file: Path, groups: Mapping[Group, Sequence[Run]]) -> None:
+    """A panel for each metric and score over the rounds: each group's mean and, around it, its smallest and largest."""
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    curves = {group: [run.curves() for run in runs] for group, runs in groups.items()}
+    names = list(dict.fromkeys(name for own in curves.values() for one in own for name in one))
+    rows = -(-len(names) // PANELS)
+    figure = Figure(figsize=(4 * PANELS, 3 * rows), dpi=80, layout="constrained")
+    panels = figure.subplots(rows, PANELS, squeeze=False).ravel()
+    for axis, name in zip(panels, names, strict=False):
+        for number, own in enumerate(curves.values()):
+            have = [one[name] for one in own if name in one]
+            if not have:
+                continue
+            rounds = sorted(set.intersection(*(set(x.tolist()) for x, _ in have)))  # those that all have noted
+            values = np.array([y[np.isin(x, rounds)] for x, y in have])
+            axis.plot(rounds, values.mean(axis=0), color=f"C{number}")
+            axis.fill_between(
+                rounds, values.min(axis=0), values.max(axis=0), color=f"C{number}", alpha=0.2, linewidth=0
+            )
+        axis.set(title=name, xlabel="round")
+    for axis in panels[len(names) :]:
+        axis.remove()
+    handles = [Line2D([], [], color=f"C{number}") for number in range(len(groups))]
+    figure.legend(handles, [title(group) for group in groups], loc="outside upper center", ncols=4)
+    figure.savefig(file)
+
+
+def _cell(values: Sequence[float]) -> str:
+    mean = f"{np.mean(values):.4g}"
+    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.2g}"
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

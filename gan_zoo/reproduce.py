@@ -1,0 +1,133 @@
+"""Figures and tables of papers, by name: experiments/reproductions/NAME.py says which runs one needs and draws it.
+
+Such a file has a docstring whose first line is what is shown, and
+
+    PAPER    paper, and figure or table
+    COST     scale -> how long it takes, and where
+    DIFFERS  what the small scale does otherwise than the paper
+    NUMBERS  the paper's numbers and where they stand in it; may be left out
+    get_runs(scale) -> name -> {"config": ..., field: value, ...}, as in a sweep; none if nothing is trained
+    draw(runs, scale) -> Result; runs: name -> folder of the finished run
+"""
+
+import runpy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gan_zoo import config as configs
+from gan_zoo import figures, workdir
+from gan_zoo.errors import UserError, choose
+from gan_zoo.report import markdown
+from gan_zoo.sweep import Job
+
+SCALES = ("small", "paper")
+LARGEST = 300_000  # bytes of a picture that is kept
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a reproduction has found.
+
+    Attributes:
+        picture: uint8 [H, W, 3] or a matplotlib Figure; None if there is but a table.
+        table: rows of cells, a head first.
+        numbers: whatever the picture or the table shows, as JSON.
+    """
+
+    picture: Any = None
+    table: Sequence[Sequence[str]] = ()
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """One file of experiments/reproductions."""
+
+    name: str
+    title: str
+    paper: str
+    cost: Mapping[str, str]
+    differs: str
+    numbers: str
+    get_runs: Callable[[str], Mapping[str, Mapping[str, Any]]]
+    draw: Callable[[Mapping[str, Path], str], Result]
+
+    @property
+    def costs(self) -> list[str]:
+        """What each scale costs; "" for one that there is not."""
+        return [self.cost.get(scale, "") for scale in SCALES]
+
+    def jobs(self, scale: str, folder: Path) -> dict[str, Job]:
+        """What has to be trained, by its name."""
+        found = {}
+        for name, settings in self.get_runs(choose("scale", scale, SCALES)).items():
+            settings = dict(settings)
+            config, seeds = settings.pop("config"), settings.pop("seeds", 1)
+            found[name] = Job(config, settings, folder / name, seeds)
+        return found
+
+
+def load(file: Path) -> Reproduction:
+    """Reads one of those files."""
+    given = runpy.run_path(str(file))
+    title, numbers = given["__doc__"].strip().splitlines()[0], given.get("NUMBERS", "")
+    own = (given[name] for name in ("PAPER", "COST", "DIFFERS"))
+    return Reproduction(file.stem, title, *own, numbers, given["get_runs"], given["draw"])
+
+
+def known(folder: Path) -> dict[str, Reproduction]:
+    """All reproductions, by name."""
+    return {file.stem: load(file) for file in sorted(folder.glob("*.py"))}
+
+
+def keep(one: Reproduction, result: Result, jobs: Mapping[str, Job], scale: str, folder: Path) -> list[Path]:
+    """Writes NAME.png, NAME.md and NAME.json into a folder: the files.
+
+    Raises:
+        UserError: a picture that is too large to be kept.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    image, text, about = (folder / f"{one.name}.{kind}" for kind in ("png", "md", "json"))
+    if result.picture is not None:
+        save = result.picture.savefig if hasattr(result.picture, "savefig") else None
+        save(image) if save else figures.save(image, np.asarray(result.picture))
+        if image.stat().st_size > LARGEST:
+            raise UserError(f"{image} has {image.stat().st_size} bytes, more than {LARGEST}: draw it smaller")
+    runs = {}
+    for name, job in jobs.items():
+        read = lambda file, job=job: workdir.read(job.folder / file)
+        runs[name] = {"config": configs.to_json(job.wanted), "seconds": read("result.json")["seconds"]}
+    versions = next((workdir.read(job.folder / "versions.json") for job in jobs.values()), None) or workdir.versions()
+    workdir.write(about, {"scale": scale, "numbers": result.numbers, "runs": runs, "versions": versions})
+    text.write_text(_page(one, result, runs, versions, scale))
+    return [file for file in (image, text, about) if file.exists()]
+
+
+def _page(one: Reproduction, result: Result, runs: Mapping[str, Any], versions: Mapping[str, Any], scale: str) -> str:
+    """Markdown: ours, the paper's, what differs, and how to get it."""
+    parts = [f"## {one.title}", f"{one.paper}: `./launch.sh reproduce {one.name} --scale={scale}`"]
+    if result.picture is not None:
+        parts.append(f"![{one.title}]({one.name}.png)")
+    if result.table:
+        parts.append(markdown(result.table))
+    if one.numbers:
+        parts.append(f"The paper's numbers: {one.numbers}")
+    parts.append(f"What differs: {one.differs}")
+    seconds = sum(run["seconds"] for run in runs.values())
+    trained = f"{len(runs)} runs, {seconds:.0f} s of training" if runs else "Nothing is trained"
+    packages = ", ".join(f"{name} {versions[name]}" for name in ("jax", "flax"))
+    machine = f"{versions['backend']}, {versions['machine']}, Python {versions['python']}, {packages}"
+    parts.append(f"{trained}; {machine}. Configs and numbers: [{one.name}.json]({one.name}.json)")
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def gallery(folder: Path) -> Path:
+    """Writes README.md from all the pages of a folder."""
+    pages = [file.read_text() for file in sorted(folder.glob("*.md")) if file.name != "README.md"]
+    head = "# Reproductions\n\nEach was made by the command beside it, and so was this page.\n"
+    (folder / "README.md").write_text("\n".join([head, *pages]))
+    return folder / "README.md"

@@ -1,0 +1,291 @@
+"""Sweeps: many runs, each in a folder that its settings name, so many of them at a time, here or under Slurm.
+
+A sweep file gives ``get_runs()``: mappings of "config" (a file of configs/, with or without its data) and of config
+fields to values. Products are ``sklearn.model_selection.ParameterGrid``, random search is its ``ParameterSampler``,
+zips are Python's. It may give ``EXECUTOR``, parameters of submitit's executors ("slurm_partition", "gpus_per_node",
+"tasks_per_node", "timeout_min", ...).
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from gan_zoo import config as configs
+from gan_zoo import workdir
+from gan_zoo.errors import UserError
+
+LONGEST = 200  # characters of a folder's name; what is cut off is told apart by a hash
+TAIL = 15  # lines of a failed run's log
+STATES = DONE, FAILED, STOPPED, RUNNING, WAITING = "done", "failed", "stopped", "running", "waiting"
+DEFAULTS = {"timeout_min": 7 * 24 * 60, "name": "gan_zoo"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one process trains: a run, or several seeds of it together.
+
+    Attributes:
+        config, settings: a config file with its data, and the fields that differ from it.
+        folder: where it trains.
+        seeds: how many it trains together, from settings["seed"] on.
+    """
+
+    config: str
+    settings: Mapping[str, Any]
+    folder: Path
+    seeds: int = 1
+
+    @property
+    def name(self) -> str:
+        """Its folder within the sweep's."""
+        return str(self.folder.relative_to(self.folder.parents[0 if self.seeds > 1 else 1]))
+
+    @property
+    def arguments(self) -> list[str]:
+        """What ./launch.sh is called with."""
+        settings = {**self.settings, "seeds": self.seeds} if self.seeds > 1 else self.settings
+        fields = [f"--config.{name}={value}" for name, value in settings.items()]
+        return ["train", self.config, f"--workdir={self.folder}", *fields]
+
+    @cached_property
+    def wanted(self) -> ConfigDict:
+        """The config that it is played with."""
+        return configs.load(self.config, [item.removeprefix("--") for item in self.arguments[3:]])
+
+    def is_done(self) -> bool:
+        """Whether its folder holds the result of just these settings."""
+        earlier, result = (workdir.read(self.folder / name) for name in ("config.json", "result.json"))
+        if not earlier or not result or not (self.folder / "evaluation.json").exists():
+            return False
+        wanted = configs.to_json(self.wanted)
+        return not configs.differences(earlier, wanted) and earlier["rounds"] == wanted["rounds"]
+
+    def is_busy(self) -> bool:
+        """Whether a process trains there, perhaps one that an earlier sweep has left."""
+        return any(_locked(file) for file in (self.folder / ".lock", *self.folder.glob("seed_*/.lock")))
+
+    def progress(self) -> str:
+        """The last thing that its metrics say."""
+        lines = workdir.lines(self.folder / "metrics.jsonl")
+        if not lines:
+            return ""
+        return f"round {lines[-1]['step']}, {lines[-1].get('images_per_second', 0):.0f} images/s"
+
+
+@dataclass
+class Play:
+    """Plays a job as ``./launch.sh train`` does, in a process of its own; what submitit runs."""
+
+    job: Job
+
+    def __call__(self) -> int:
+        """Waits until nobody trains there, then trains: the exit code."""
+        while self.job.is_busy():
+            time.sleep(1)
+        command = [sys.executable, "-P", "-m", "gan_zoo", *self.job.arguments]
+        return subprocess.run(command, env={**os.environ, **_processes()}).returncode
+
+    def checkpoint(self) -> Any:
+        """Called when Slurm takes the machine away: the job is queued again, and continues."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
+
+
+def load(file: str, folder: Path, together: bool = False) -> tuple[list[Job], dict[str, Any]]:
+    """The jobs of a sweep file, and the parameters of its executor.
+
+    Args:
+        together: whether runs that differ in the seed alone are trained by one process.
+
+    Raises:
+        UserError: no such file, no runs in it, a run that is listed twice, or settings that a config does not have.
+    """
+    if not Path(file).is_file():
+        raise UserError(f"no sweep file {file!r}: those that come along are experiments/sweeps/*.py")
+    try:
+        found = runpy.run_path(file)
+        runs = [dict(run) for run in found["get_runs"]()]
+    except UserError:
+        raise
+    except Exception as error:  # the file is the user's own code
+        raise UserError(f"{file} gives no runs: {type(error).__name__}: {error}") from None
+    if not runs:
+        raise UserError(f"{file} gives no runs: get_runs() is empty")
+    jobs: dict[Path, Job] = {}
+    for settings in runs:
+        if "config" not in settings:
+            raise UserError(f'{file}: a run names no config: {{"config": "configs/dcgan.py:digits", ...}}')
+        config = settings.pop("config")
+        job = Job(config, settings, folder / name_of(config, settings))
+        if job.folder in jobs:
+            raise UserError(f"{file} lists {job.folder.name} twice")
+        job.wanted  # a mistyped field is told before anything is trained  # noqa: B018
+        jobs[job.folder] = job
+    listed = list(jobs.values())
+    return (_joined(listed) if together else listed), dict(found.get("EXECUTOR", {}))
+
+
+def name_of(config: str, settings: Mapping[str, Any]) -> str:
+    """The folder of a run: its config and all settings, and in it one for each seed."""
+    path, _, data_name = config.partition(":")
+    parts = [Path(path).stem + (f"-{data_name}" if data_name else "")]
+    text = lambda value: "x".join(map(str, value)) if isinstance(value, tuple | list) else value
+    parts += [f"{field}={text(value)}" for field, value in settings.items() if field != "seed"]
+    whole = ",".join(parts)
+    name = re.sub(r"[^\w.,=+-]+", "_", whole)
+    if len(name) > LONGEST or name != whole:
+        name = f"{name[:LONGEST]}~{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+    return f"{name}/seed_{settings.get('seed', 0)}"
+
+
+def _joined(jobs: list[Job]) -> list[Job]:
+    """One job for each row of seeds that follow each other; a folder seed_K is the same run either way."""
+    groups: dict[Path, list[Job]] = {}
+    for job in sorted(jobs, key=lambda job: job.settings.get("seed", 0)):
+        groups.setdefault(job.folder.parent, []).append(job)
+    joined = []
+    for folder, group in groups.items():
+        seeds = [job.settings.get("seed", 0) for job in group]
+        if len(group) > 1 and seeds == list(range(seeds[0], seeds[0] + len(seeds))):
+            joined.append(Job(group[0].config, group[0].settings, folder, len(group)))
+        else:
+            joined += group
+    return joined
+
+
+def _locked(file: Path) -> bool:
+    try:
+        with open(file) as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _processes() -> dict[str, str]:
+    """How the processes of one job on one machine find each other; Slurm's are found by jax."""
+    from submitit import JobEnvironment
+
+    task = JobEnvironment()
+    if task.cluster != "local" or task.num_tasks == 1:
+        return {}
+    port = 20_000 + int(task.job_id) % 40_000
+    return {
+        "JAX_COORDINATOR_ADDRESS": f"localhost:{port}",
+        "JAX_NUM_PROCESSES": str(task.num_tasks),
+        "JAX_PROCESS_ID": str(task.global_rank),
+    }
+
+
+class Sweep:
+    """Plays jobs, at most ``at_once`` of them at a time; a failed one leaves the others alone.
+
+    Args:
+        folder: where submitit keeps its files and the jobs' logs.
+        executor: "local" or "slurm".
+        parameters: of submitit's executor.
+    """
+
+    def __init__(self, jobs: list[Job], folder: Path, executor: str, parameters: Mapping[str, Any], at_once: int):
+        import submitit
+
+        parameters = {**DEFAULTS, **parameters}
+        self.gpus = _gpus() if executor == "local" else 0
+        if self.gpus:
+            parameters.setdefault("gpus_per_node", max(1, self.gpus // at_once))
+        self.executor = submitit.AutoExecutor(folder=folder, cluster=executor)
+        self.executor.update_parameters(**parameters)
+        self.parameters, self.jobs, self.at_once = parameters, jobs, at_once
+        self.states = {job.folder: DONE if job.is_done() else WAITING for job in jobs}
+        self.running: dict[Path, Any] = {}  # submitit's jobs
+        self.slots: dict[Path, int] = {}  # which of the places that share the machine's GPUs
+        self.tails: dict[Path, str] = {}  # ends of failed jobs' logs
+        self.stopping = False
+        self.noted = folder / "submitted.json"
+        for name, job_id in (workdir.read(self.noted) or {}).items():  # still in Slurm's queue
+            handle = self.executor.job_class(folder, job_id)
+            if Path(name) in self.states and not handle.done():
+                self.running[Path(name)], self.states[Path(name)] = handle, RUNNING
+
+    def play(self) -> Iterator[None]:
+        """Plays all jobs; yields from time to time, so that the states can be shown."""
+        while any(state in (WAITING, RUNNING) for state in self.states.values()):
+            for job in self.jobs:
+                if job.folder in self.running:
+                    self._look(job)
+                elif self.states[job.folder] in (WAITING, RUNNING):  # RUNNING: left behind by an earlier sweep
+                    self.states[job.folder] = RUNNING if job.is_busy() else DONE if job.is_done() else WAITING
+            for job in self.jobs:
+                free = self.at_once - list(self.states.values()).count(RUNNING)
+                if free > 0 and self.states[job.folder] == WAITING and not self.stopping:
+                    self._start(job)
+            yield
+            if self.stopping and not self.running:
+                return
+
+    def stop(self) -> None:
+        """Starts no more jobs. Those that run save and end: on a terminal Ctrl-C has reached them as well."""
+        self.stopping = True
+
+    def _start(self, job: Job) -> None:
+        slot = min(set(range(self.at_once)) - set(self.slots.values()))
+        if self.gpus:
+            each = self.parameters["gpus_per_node"]
+            self.executor.update_parameters(
+                visible_gpus=tuple(g % self.gpus for g in range(slot * each, (slot + 1) * each))
+            )
+        # A terminal's Ctrl-C reaches all processes: submitit's must live on until the training has saved and ended.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self.running[job.folder], self.slots[job.folder] = self.executor.submit(Play(job)), slot
+        finally:
+            signal.signal(signal.SIGINT, before)
+        self.states[job.folder] = RUNNING
+        workdir.write(self.noted, {str(place): handle.job_id for place, handle in self.running.items()})
+
+    def _look(self, job: Job) -> None:
+        """Notes how a job has ended, if it has."""
+        handle = self.running[job.folder]
+        if not handle.done():
+            return
+        try:
+            code = handle.result()
+        except Exception:  # submitit's: the process was killed, or never came to its end
+            code = None
+        del self.running[job.folder]
+        self.slots.pop(job.folder, None)
+        self.states[job.folder] = DONE if job.is_done() else STOPPED if code == 0 else FAILED
+        if self.states[job.folder] == FAILED:
+            self.tails[job.folder] = _tail(handle.paths.stdout, handle.paths.stderr)
+
+
+def _tail(*files: Path) -> str:
+    """The last lines of a job's log."""
+    text = "\n".join(file.read_text(errors="replace") for file in files if file.exists())
+    lines = [line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip() and not line.startswith("submitit ")]
+    return "\n".join(lines[-TAIL:])
+
+
+def _gpus() -> int:
+    """NVIDIA's GPUs of this machine, without starting jax."""
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    return listed.stdout.count("GPU ")

@@ -1,0 +1,89 @@
+"""Reports: groups, means and spreads by hand, and what must not stand in one table."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from gan_zoo import report, workdir
+from gan_zoo.errors import UserError
+
+
+def write_run(folder, loss, seed, fid, data="digits", samples=100, rounds=(10, 20)):
+    folder.mkdir(parents=True)
+    config = {"model": "gan", "loss": loss, "seed": seed, "seeds": 1, "dataset": data, "generator": {"width": 8}}
+    score = {"value": fid, "floor": {"value": 1.0}, "data": data, "fake_samples": samples}
+    workdir.write(folder / "config.json", config)
+    workdir.write(folder / "evaluation.json", {"scores": {"fid": score, "shares": {"value": [0.5, 0.5]}}})
+    workdir.write(folder / "result.json", {"step": 20, "seconds": 4.0 + seed, "fingerprint": "f"})
+    lines = [{"step": step, "phase": "p", "generator/loss": float(step + seed)} for step in rounds]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    line = {"step": 20, "samples": 100, "scores": {"fid": fid}}
+    (folder / "evaluations.jsonl").write_text(json.dumps(line) + "\n")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for loss, fids in (("hinge", (1.0, 3.0)), ("minimax", (5.0, 5.0))):
+        for seed, fid in enumerate(fids):
+            write_run(tmp_path / f"loss={loss}" / f"seed_{seed}", loss, seed, fid)
+    return tmp_path
+
+
+def test_groups_means_and_spreads(folder):
+    runs = report.find(folder)
+    assert report.axes(runs) == ["loss", "seed"]
+    (table,) = report.tables(report.grouped(runs, []))
+    assert table == [
+        ["", "runs", "fid", "seconds"],
+        ["loss=hinge", "2", "2 ± 1.4", "4.5 ± 0.71"],
+        ["loss=minimax", "2", "5 ± 0", "4.5 ± 0.71"],
+    ]
+    assert report.markdown(table).splitlines()[2] == "| loss=hinge | 2 | 2 ± 1.4 | 4.5 ± 0.71 |"
+    (by_seed,) = report.tables(report.grouped(runs, ["seed"]))
+    assert [row[:3] for row in by_seed[1:]] == [["seed=0", "2", "3 ± 2.8"], ["seed=1", "2", "4 ± 1.4"]]
+    (whole,) = report.tables(report.grouped(runs, ["dataset"]))
+    assert whole[1][:3] == ["dataset=digits", "4", "3.5 ± 1.9"]
+    with pytest.raises(UserError, match="did you mean 'loss'"):
+        report.grouped(runs, ["los"])
+
+
+def test_a_line_for_each_run(folder):
+    report.save_csv(folder / "sweep.csv", folder, report.find(folder))
+    with open(folder / "sweep.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["run"], row["loss"], row["seed"], float(row["fid"])) for row in rows][1] == (
+        "loss=hinge/seed_1",
+        "hinge",
+        "1",
+        3.0,
+    )
+    assert len(rows) == 4 and rows[0]["seconds"] == "4.0"
+
+
+def test_what_was_measured_in_two_ways_is_not_mixed(folder):
+    write_run(folder / "other" / "seed_0", "hinge", 0, 9.0, data="points")
+    runs = report.find(folder)
+    tables = report.tables(report.grouped(runs, []))
+    assert [len(table) for table in tables] == [3, 2]
+    with pytest.raises(UserError, match="fid cannot be compared(?s:.*)digits and points"):
+        report.tables(report.grouped(runs, ["loss"]))
+
+
+def test_curves_and_their_picture(folder):
+    write_run(folder / "loss=hinge" / "seed_2", "hinge", 2, 2.0, rounds=(20,))
+    runs = report.find(folder)
+    rounds, values = runs[0].curves()["generator/loss"]
+    np.testing.assert_array_equal([rounds, values], [[10, 20], [10, 20]])
+    assert set(runs[0].curves()) == {"generator/loss", "fid"}
+    report.save_plots(folder / "report.png", report.grouped(runs, []))
+    assert (folder / "report.png").stat().st_size > 5000
+
+
+def test_a_folder_without_finished_runs(tmp_path, refused_here):
+    refused_here(["report", str(tmp_path)], "holds no finished run")
+    refused_here(["report"], "say which folder")
+    refused_here(["sweep"], "say which sweep")
+    refused_here(["sweep", "x.py", "--executor=lsf"], "executor")
+    refused_here(["sweep", "x.py", "--jobs=0"], "at least one")

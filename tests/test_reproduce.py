@@ -1,0 +1,71 @@
+"""Reproductions: each says what it is, gives configs that exist, and what is kept of it is small."""
+
+import json
+import runpy
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_zoo import config as configs
+from gan_zoo import reproduce
+from gan_zoo.errors import UserError
+
+PROJECT = Path(__file__).resolve().parent.parent
+KNOWN = reproduce.known(PROJECT / "experiments" / "reproductions")
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_what_it_says_and_the_configs_of_both_scales(name, monkeypatch, tmp_path):
+    monkeypatch.chdir(PROJECT)
+    one = KNOWN[name]
+    assert one.title and one.paper and one.differs and set(one.cost) == set(reproduce.SCALES)
+    for scale in reproduce.SCALES:
+        jobs = one.jobs(scale, tmp_path)
+        assert len({job.folder for job in jobs.values()}) == len(jobs)
+        for job in jobs.values():
+            assert configs.to_json(job.wanted)["rounds"] > 0
+    with pytest.raises(UserError, match="scale"):
+        one.jobs("large", tmp_path)
+
+
+def by_hand():
+    return runpy.run_path(str(PROJECT / "experiments" / "reproductions" / "gan_by_hand.py"))
+
+
+def test_the_fields_computed_by_hand():
+    fields = by_hand()["fields"]()
+    expected = [[1, 1, 1, 2, 3, 4, 5], [0, 0, 0, 1, 2, 3, 4], [-1, -1, -1, 0, 1, 2, 3], [-2, -2, -2, -1, 0, 1, 2]]
+    expected += 3 * [[-3, -3, -3, -2, -1, 0, 1]]
+    np.testing.assert_array_equal(fields["logit z"], expected)
+    np.testing.assert_allclose(fields["D(x, y)"][0], [0.7, 0.7, 0.7, 0.9, 1, 1, 1])
+    np.testing.assert_allclose(fields["D(x, y)"][6], [0, 0, 0, 0.1, 0.3, 0.5, 0.7])
+
+
+def test_losses_and_gradients_by_hand_are_those_of_jax():
+    """The rounded sigmoid is within 0.06 of the exact one, and so is the gradient."""
+    for _, _, z, prediction, target, bce, gradient in by_hand()["losses"]():
+        loss = lambda z, target=target: -jax.nn.log_sigmoid(z if target else -z)
+        assert bce == pytest.approx(float(loss(float(z))), abs=1e-6)
+        assert gradient == pytest.approx(float(jax.grad(loss)(float(z))), abs=0.06)
+        assert gradient == pytest.approx(prediction - target)
+
+
+def test_what_is_kept(tmp_path):
+    one = KNOWN["gan_by_hand"]
+    files = reproduce.keep(one, one.draw({}, "small"), {}, "small", tmp_path)
+    assert [file.name for file in files] == ["gan_by_hand.png", "gan_by_hand.md", "gan_by_hand.json"]
+    kept = json.loads(files[2].read_text())
+    assert kept["scale"] == "small" and kept["versions"]["jax"] == jax.__version__
+    page = reproduce.gallery(tmp_path).read_text()
+    assert "./launch.sh reproduce gan_by_hand --scale=small" in page and "![" in page
+    noisy = reproduce.Result(np.random.default_rng(0).integers(0, 255, (600, 600, 3), np.uint8))
+    with pytest.raises(UserError, match="draw it smaller"):
+        reproduce.keep(one, noisy, {}, "small", tmp_path)
+    Image.open(files[0]).verify()
+
+
+def test_unknown_names(refused_here):
+    refused_here(["reproduce", "gan_by_hnd"], "did you mean 'gan_by_hand'")

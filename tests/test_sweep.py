@@ -1,0 +1,126 @@
+"""Sweeps: which jobs a file gives, how they are named, and that killed, failed and finished ones are told apart."""
+
+import fcntl
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from tools import command, environment, lines, result, start
+
+from gan_zoo import config as configs
+from gan_zoo import sweep, workdir
+from gan_zoo.errors import UserError
+from gan_zoo.sweep import load, name_of
+
+CONFIG = str(Path(__file__).resolve().parent.parent / "configs" / "gan.py") + ":25gaussians"
+
+
+def sweep_file(tmp_path, body, name="some.py"):
+    file = tmp_path / name
+    file.write_text(f"CONFIG = {CONFIG!r}\ndef get_runs():\n    {body}\n")
+    return str(file)
+
+
+def test_a_run_is_named_by_its_settings():
+    settings = {"loss": "hinge", "generator.hidden": (16, 16), "seed": 3}
+    name = name_of("configs/gan.py:25gaussians", settings)
+    assert name == "gan-25gaussians,loss=hinge,generator.hidden=16x16/seed_3"
+    odd = [name_of("gan.py", {"dataset": f"folder:a{sign}b"}) for sign in "/:"]
+    assert odd[0] != odd[1] and all(one.startswith("gan,dataset=folder_a_b~") for one in odd)
+    assert name_of("my/dir/gan.py", {}) == "gan/seed_0"
+    assert name_of("gan.py:digits", {"rounds": 5, "seed": 0}) == "gan-digits,rounds=5/seed_0"
+    long = name_of("gan.py", {"dataset": "folder:/" + "x" * 400})
+    assert len(Path(long).parent.name) < 220
+
+
+@pytest.mark.parametrize(
+    "body, message",
+    [
+        ("return []", "gives no runs: get_runs"),
+        ("return [{'loss': 'hinge'}]", "a run names no config"),
+        ("return [{'config': CONFIG}, {'config': CONFIG}]", "lists gan-25gaussians/seed_0 twice|lists .*twice"),
+        ("return [{'config': CONFIG, 'batchsize': 3}]", "did you mean config.batch_size"),
+        ("return [{'config': 'configs/gans.py'}]", "no config file"),
+        ("raise KeyError('x')", "gives no runs: KeyError"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_trained(tmp_path, body, message):
+    with pytest.raises(UserError, match=message):
+        load(sweep_file(tmp_path, body), tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+    with pytest.raises(UserError, match="no sweep file"):
+        load(str(tmp_path / "none.py"), tmp_path)
+
+
+def test_seeds_that_follow_each_other_are_trained_together(tmp_path):
+    body = "return [{'config': CONFIG, 'loss': loss, 'seed': s} for loss in ('hinge', 'minimax') for s in (2, 0, 1)]"
+    file = sweep_file(tmp_path, body)
+    apart, _ = load(file, tmp_path)
+    together, _ = load(file, tmp_path, together=True)
+    assert len(apart) == 6 and [job.seeds for job in together] == [3, 3]
+    assert {job.folder.parent for job in apart} == {job.folder for job in together}
+    first = together[0]
+    assert "--config.seed=0" in first.arguments and first.arguments[-1] == "--config.seeds=3"
+    # A folder of the seeds that are trained together holds the very run that one trained alone would be.
+    alone = next(job for job in apart if job.folder == first.folder / "seed_1")
+    assert configs.to_json(alone.wanted) == {**configs.to_json(first.wanted), "seeds": 1, "seed": 1}
+    gap, _ = load(sweep_file(tmp_path, "return [{'config': CONFIG, 'seed': s} for s in (0, 2)]"), tmp_path, True)
+    assert [job.seeds for job in gap] == [1, 1]
+
+
+def test_what_is_done_is_told_by_its_files(tmp_path):
+    (job,), _ = load(sweep_file(tmp_path, "return [{'config': CONFIG, 'rounds': 10}]"), tmp_path)
+    assert not job.is_done() and not job.is_busy()
+    job.folder.mkdir(parents=True)
+    wanted = configs.to_json(job.wanted)
+    for name, value in (("config.json", wanted), ("evaluation.json", {}), ("result.json", {"step": 10})):
+        workdir.write(job.folder / name, value)
+    assert job.is_done()
+    for field, value in (("rounds", 9), ("loss", "hinge")):  # the config file has changed since
+        workdir.write(job.folder / "config.json", {**wanted, field: value})
+        assert not job.is_done()
+    with open(job.folder / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert job.is_busy()
+    assert not job.is_busy()
+
+
+def test_the_end_of_a_log(tmp_path):
+    (tmp_path / "out").write_text("".join(f"\r{n} rounds" for n in range(50)) + "\nsubmitit INFO: ended\n")
+    (tmp_path / "err").write_text("what went wrong\n\n")
+    shown = sweep._tail(tmp_path / "out", tmp_path / "err", tmp_path / "none").splitlines()
+    assert len(shown) == sweep.TAIL and shown[-2:] == ["49 rounds", "what went wrong"]
+
+
+def test_a_sweep_is_killed_and_continued(cache, tmp_path):
+    """One run fails, the others do not; killed with -9, the sweep continues and no run is trained by two at once."""
+    body = (
+        "return [{'config': CONFIG, 'seed': s, 'rounds': 300, 'eval_samples': 200, 'log_every': 10,"
+        " 'checkpoint_every': 50, 'sample_every': 0, 'generator_optimizer.learning_rate': r}"
+        " for s, r in ((0, 1e-4), (0, 1e20))]"
+    )
+    arguments = ["sweep", sweep_file(tmp_path, body), "--jobs=2", f"--workdir={tmp_path / 'runs'}"]
+    env = environment(cache)
+    first = start(arguments, env)
+    folder = next(name for name in _until(lambda: [f for f in (tmp_path / "runs").glob("*") if "0.0001" in f.name]))
+    _until((folder / "seed_0" / "metrics.jsonl").exists)
+    os.kill(first.pid, signal.SIGKILL)
+    first.communicate()
+    second = command(arguments, env)
+    assert second.returncode == 2 and "1 runs are not done" in second.stderr, second.stderr
+    assert "[1 done, 1 failed]" in second.stdout and "a smaller learning_rate is the usual remedy" in second.stdout
+    steps = [line["step"] for line in lines(folder / "seed_0")]
+    assert steps == list(range(10, 301, 10)) and result(folder / "seed_0")["step"] == 300
+    table = (tmp_path / "runs" / "sweep.csv").read_text().splitlines()
+    assert len(table) == 2 and table[0].startswith("run,modes_covered")
+
+
+def _until(true, seconds=200):
+    """Waits for something and gives it."""
+    end = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < end, "nothing has come of it"
+        time.sleep(0.2)
+    return found
