@@ -337,10 +337,7 @@ class _Parser(argparse.ArgumentParser):
 def _config(args: argparse.Namespace, overrides: list[str]):
     from gan_zoo import config
 
-    path, colon, data_name = args.config.partition(":")
-    if not Path(path).is_file() and (PROJECT / path).is_file():
-        path = str(PROJECT / path)
-    return config.load(path + colon + data_name, overrides)
+    return config.load(args.config, overrides)
 
 
 def _data_name(config: str) -> str:

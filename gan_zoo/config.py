@@ -25,6 +25,8 @@ from gan_zoo.game import Phase
 from gan_zoo.registry import find
 from gan_zoo.step import new_state
 
+PROJECT = Path(__file__).resolve().parent.parent  # whose config files are found from anywhere
+
 # Fields of every config. All that ends in _every is counted in rounds; 0 means only at the end.
 RUN = {
     "model": "gan",
@@ -62,6 +64,8 @@ def load(name: str, overrides: list[str]) -> ConfigDict:
         UserError: no such file or data setting, an unknown field, a value of a wrong type.
     """
     path, _, argument = name.partition(":")
+    if not Path(path).is_file() and (PROJECT / path).is_file():
+        path = str(PROJECT / path)
     if not Path(path).is_file():
         raise UserError(f"no config file {path!r}: ./launch.sh list shows the members")
     try:

@@ -93,10 +93,13 @@ class Play:
 
     def __call__(self) -> int:
         """Waits until nobody trains there, then trains: the exit code."""
-        while self.job.is_busy():
+        from submitit import JobEnvironment
+
+        task = JobEnvironment()
+        while task.global_rank == 0 and self.job.is_busy():  # a run's first process holds its lock
             time.sleep(1)
         command = [sys.executable, "-P", "-m", "gan_zoo", *self.job.arguments]
-        return subprocess.run(command, env={**os.environ, **_processes()}).returncode
+        return subprocess.run(command, env={**os.environ, **_processes(task)}).returncode
 
     def checkpoint(self) -> Any:
         """Called when Slurm takes the machine away: the job is queued again, and continues."""
@@ -178,11 +181,8 @@ def _locked(file: Path) -> bool:
     return False
 
 
-def _processes() -> dict[str, str]:
+def _processes(task: Any) -> dict[str, str]:
     """How the processes of one job on one machine find each other; Slurm's are found by jax."""
-    from submitit import JobEnvironment
-
-    task = JobEnvironment()
     if task.cluster != "local" or task.num_tasks == 1:
         return {}
     port = 20_000 + int(task.job_id) % 40_000

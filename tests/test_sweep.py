@@ -1,6 +1,7 @@
 """Sweeps: which jobs a file gives, how they are named, and that killed, failed and finished ones are told apart."""
 
 import fcntl
+import json
 import os
 import signal
 import time
@@ -115,6 +116,17 @@ def test_a_sweep_is_killed_and_continued(cache, tmp_path):
     assert steps == list(range(10, 301, 10)) and result(folder / "seed_0")["step"] == 300
     table = (tmp_path / "runs" / "sweep.csv").read_text().splitlines()
     assert len(table) == 2 and table[0].startswith("run,modes_covered")
+
+
+@pytest.mark.slow
+def test_a_job_of_several_processes(cache, tmp_path):
+    """They find each other, and the run is one of two processes."""
+    few = "'rounds': 20, 'eval_samples': 200, 'sample_every': 0, 'batch_size': 64"
+    file = sweep_file(tmp_path, f"return [{{'config': CONFIG, {few}}}]\nEXECUTOR = {{'tasks_per_node': 2}}")
+    done = command(["sweep", file, f"--workdir={tmp_path / 'runs'}"], environment(cache))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (versions,) = (tmp_path / "runs").glob("gan-*/seed_0/versions.json")
+    assert json.loads(versions.read_text())["processes"] == 2
 
 
 def _until(true, seconds=200):
