@@ -24,6 +24,7 @@ SETTINGS = {
         "batch_size": 32,
         "rounds": 1500,
         "curriculum_rounds": 500,
+        "ema_decay": 0.99,
         "generator": {"width": 32},
         "discriminator": {"width": 32},
         "log_every": 20,
