@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
@@ -23,7 +22,7 @@ from gan_zoo.devices import float_type
 from gan_zoo.errors import UserError, choose
 from gan_zoo.game import Phase
 from gan_zoo.registry import find
-from gan_zoo.step import new_state
+from gan_zoo.step import state_shapes
 
 PROJECT = Path(__file__).resolve().parent.parent  # whose config files are found from anywhere
 
@@ -174,7 +173,7 @@ def _buildable(model: Any, spec: data.Spec, config: ConfigDict) -> list[Phase]:
         phases = model.phases(spec)
         batch = data.example(spec, config.batch_size, float_type(config.precision))
         for phase in phases:  # traced as the loop will trace it: jax remembers
-            jax.eval_shape(lambda key, batch, game=phase.game: new_state(game, key, batch), jax.random.key(0), batch)
+            state_shapes(phase.game, batch)
     except UserError:
         raise
     except Exception as error:  # whatever Flax and jax say of shapes and fields that do not fit

@@ -2,7 +2,6 @@
 
 import ast
 import time
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -14,7 +13,7 @@ from gan_zoo import data
 from gan_zoo.devices import float_type, prepare
 from gan_zoo.game import Batch, Phase
 from gan_zoo.rounds import compile_rounds
-from gan_zoo.step import State, new_state
+from gan_zoo.step import State, state_shapes
 
 
 def describe(config: ConfigDict, compiled: bool = False) -> str:
@@ -24,7 +23,7 @@ def describe(config: ConfigDict, compiled: bool = False) -> str:
     lines = [f"{config.model} on {spec.name}: {spec.shape}" + (f", {spec.classes} classes" if spec.classes else "")]
     for phase in phases:
         batch = data.example(spec, config.batch_size, float_type(config.precision))
-        state = jax.eval_shape(partial(new_state, phase.game), jax.random.key(0), batch)
+        state = state_shapes(phase.game, batch)
         lines.append(f"\nphase {phase.name}: {phase.rounds:,} rounds, minibatches of {config.batch_size}")
         for name, player in phase.game.players.items():
             lines.append(f"  player {name} moves {', '.join(player.owns)} ({player.turns} turns a round)")

@@ -4,7 +4,7 @@ gan_zoo.load("runs/dcgan-digits").sample(seed=0, num=16)
 """
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 
 import jax
@@ -20,7 +20,7 @@ from gan_zoo.data.feed import floats
 from gan_zoo.devices import float_type, prepare
 from gan_zoo.errors import UserError
 from gan_zoo.game import Batch, Game, Nets, constrain
-from gan_zoo.step import State, new_state
+from gan_zoo.step import State, state_shapes
 
 CHUNK = 512  # samples that are made at once
 MADE = 64  # images that are made of others at once
@@ -154,8 +154,7 @@ def _compiled(function: Callable) -> Callable:
 
 def state_like(game: Game, spec: Spec, config: ConfigDict) -> State:
     """The shapes of a phase's state, without making it."""
-    batch = data.example(spec, config.batch_size, float_type(config.precision))
-    return jax.eval_shape(partial(new_state, game), jax.random.key(0), batch)
+    return state_shapes(game, data.example(spec, config.batch_size, float_type(config.precision)))
 
 
 def restore(path: str | Path, number: int | None = None) -> Restored:

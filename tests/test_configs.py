@@ -7,7 +7,7 @@ from tools import MEMBERS, PROJECT, SMALL, play, shrunk
 
 from gan_zoo import config as configs
 from gan_zoo import data, trained
-from gan_zoo.step import new_state
+from gan_zoo.step import state_shapes
 
 PAPERS = {
     "gan.py:paper": {"generator": 2_503_984, "discriminator": 1_231_441},
@@ -38,7 +38,7 @@ COMPILED = ["configs/dcgan.py:digits", "configs/wgan_gp.py:digits", "configs/wga
 
 def parameters(config):
     spec, phases = configs.build(config)
-    state = jax.eval_shape(lambda: new_state(phases[-1].game, jax.random.key(0), data.example(spec, 8)))
+    state = state_shapes(phases[-1].game, data.example(spec, 8))
     return {name: sum(x.size for x in jax.tree.leaves(v.get("params", {}))) for name, v in state.nets.items()}
 
 

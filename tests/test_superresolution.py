@@ -85,11 +85,14 @@ def test_the_generator_begins_as_srresnet_which_then_stands_still():
 
 
 def test_losses_are_the_papers():
-    config, spec, (_, phase) = phases_of("config.content_weight=0.5", "config.adversarial_weight=0.25")
+    weights = ("config.content_weight=0.5", "config.adversarial_weight=0.25", "config.pixel_weight=0.125")
+    config, spec, (_, phase) = phases_of(*weights)
     batch = {"image": jax.random.uniform(KEY, (4, *spec.shape), minval=-1.0)}
-    nets = phase.game.init(KEY, batch)
+    nets = new_state(phase.game, KEY, batch).nets
     total, (_, parts) = phase.game.players["generator"].loss(nets, batch, KEY, 0)
-    np.testing.assert_allclose(total, 0.5 * parts["content"] + 0.25 * parts["adversarial"], rtol=1e-6)
+    expected = 0.5 * parts["content"] + 0.25 * parts["adversarial"] + 0.125 * parts["pixels"]
+    np.testing.assert_allclose(total, expected, rtol=1e-6)
+    np.testing.assert_allclose(parts["content"], parts["pixels"])
     assert phase.game.about == {"content": "mse"}
 
 

@@ -1,5 +1,7 @@
 """Image to image: networks, the pool, losses, and what is scored."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,9 +15,11 @@ from gan_zoo.architectures import patchgan, translator, unet
 from gan_zoo.compare import ROWS, compare, save_pictures
 from gan_zoo.errors import UserError
 from gan_zoo.pool import exchange, new_pool
+from gan_zoo.step import new_state
 from gan_zoo.translations import translation_scores
 
 KEY = jax.random.key(0)
+compiled = partial(jax.jit, static_argnames="train")
 
 
 @pytest.mark.parametrize(
@@ -34,13 +38,13 @@ def test_receptive_field_measured_by_the_input_gradient(field):
     size = max(32, 2 * field)
     network = patchgan.Discriminator(width=2, receptive_field=field, norm="none")
     x = jax.random.normal(KEY, (1, size, size, 1))
-    variables = network.init(KEY, x, train=True)
+    variables = compiled(network.init)(KEY, x, train=True)
 
     def middle(x):
         logits = network.apply(variables, x, train=True)
         return logits[0, logits.shape[1] // 2, logits.shape[2] // 2, 0]
 
-    seen = np.argwhere(np.asarray(jax.grad(middle)(x))[0, ..., 0])
+    seen = np.argwhere(np.asarray(jax.jit(jax.grad(middle))(x))[0, ..., 0])
     np.testing.assert_array_equal(np.ptp(seen, axis=0) + 1, [field, field])
 
 
@@ -49,14 +53,14 @@ def test_unet_has_skips_and_its_noise_is_dropout():
     sizes = {}
     for skips in (True, False):
         network = unet.Generator((32, 32, 3), width=4, norm="instance", skips=skips)
-        variables = network.init({"params": KEY, "dropout": KEY}, x, train=True)
+        variables = compiled(network.init)({"params": KEY, "dropout": KEY}, x, train=True)
+        apply = compiled(network.apply)
         sizes[skips] = sum(leaf.size for leaf in jax.tree.leaves(variables))
-        made = [network.apply(variables, x, train=True, rngs={"dropout": jax.random.key(i)}) for i in (1, 1, 2)]
+        made = [apply(variables, x, train=True, rngs={"dropout": jax.random.key(i)}) for i in (1, 1, 2)]
         assert made[0].shape == (2, 32, 32, 3) and np.abs(made[0]).max() <= 1
         np.testing.assert_array_equal(made[0], made[1])
         assert np.abs(made[0] - made[2]).max() > 0
-        still = network.apply(variables, x, train=False)
-        np.testing.assert_array_equal(still, network.apply(variables, x, train=False))
+        np.testing.assert_array_equal(*(apply(variables, x, train=False) for _ in range(2)))
     assert sizes[True] > sizes[False]
 
 
@@ -64,10 +68,10 @@ def test_unet_passes_detail_through_its_outermost_skip():
     """With every deeper layer at zero the input still reaches the output."""
     network = unet.Generator((16, 16, 1), width=4, norm="none", dropout=0.0)
     x = jax.random.normal(KEY, (1, 16, 16, 1))
-    variables = network.init({"params": KEY, "dropout": KEY}, x, train=True)
+    variables = compiled(network.init)({"params": KEY, "dropout": KEY}, x, train=True)
     outer = {"Conv_0", f"ConvTranspose_{unet.levels((16, 16, 1)) - 1}"}
     only = {k: v if k in outer else jax.tree.map(jnp.zeros_like, v) for k, v in variables["params"].items()}
-    sensitive = jax.grad(lambda x: jnp.sum(network.apply({"params": only}, x, train=False) ** 2))(x)
+    sensitive = jax.jit(jax.grad(lambda x: jnp.sum(network.apply({"params": only}, x, train=False) ** 2)))(x)
     assert np.abs(sensitive).max() > 0
 
 
@@ -136,7 +140,7 @@ def test_pix2pix_losses_are_the_papers():
     """L_G = BCE + 100 L1, L_D = half the sum; both from their parts."""
     spec, game = model("configs/pix2pix.py:digits")
     batch = batch_of(spec)
-    nets = game.init(KEY, batch)
+    nets = new_state(game, KEY, batch).nets
     total, (_, parts) = game.players["generator"].loss(nets, batch, KEY, 0)
     np.testing.assert_allclose(total, parts["adversarial"] + 100 * parts["l1"], rtol=1e-6)
     total, (_, parts) = game.players["discriminator"].loss(nets, batch, KEY, 0)
@@ -147,9 +151,9 @@ def test_pix2pix_losses_are_the_papers():
 
 def test_pix2pix_terms_can_be_switched_off():
     spec, game = model("configs/pix2pix.py:digits", adversarial_weight=0.0)
-    assert list(game.players) == ["generator"] and "discriminator" not in game.init(KEY, batch_of(spec))
+    assert list(game.players) == ["generator"] and "discriminator" not in jax.eval_shape(game.init, KEY, batch_of(spec))
     spec, game = model("configs/pix2pix.py:digits", conditional=False)
-    variables = game.init(KEY, batch_of(spec))["discriminator"]["params"]["Conv_0"]["kernel"]
+    variables = jax.eval_shape(game.init, KEY, batch_of(spec))["discriminator"]["params"]["Conv_0"]["kernel"]
     assert variables.shape[2] == 1, "the discriminator sees the image alone"
 
 
@@ -159,7 +163,7 @@ def test_a_translation_alone_and_among_others(minibatch):
     fields = {"generator.norm": "batch", "generator.dropout": 0.0, "minibatch_statistics": minibatch}
     spec, game = model("configs/pix2pix.py:digits", **fields)
     batch = batch_of(spec)
-    nets = game.init(KEY, batch)
+    nets = new_state(game, KEY, batch).nets
     among = game.views["sample"](nets, batch, KEY)["image"][:1]
     alone = game.views["sample"](nets, {"input": batch["input"][:1]}, KEY)["image"]
     assert (np.abs(among - alone).max() > 1e-3) == minibatch
@@ -169,7 +173,7 @@ def test_cyclegan_losses_are_the_papers():
     """L_G = E(D - 1)^2 both ways + 10 cycles + 5 identities; the discriminators' are halved."""
     spec, game = model("configs/cyclegan.py:digits")
     batch = batch_of(spec)
-    nets = game.init(KEY, batch)
+    nets = new_state(game, KEY, batch).nets
     total, (_, parts) = game.players["generators"].loss(nets, batch, KEY, 0)
     expected = 2 * parts["adversarial"] + 10 * parts["cycle"] + 5 * parts["identity"]
     np.testing.assert_allclose(total, expected, rtol=1e-5)
@@ -194,17 +198,17 @@ def test_cyclegan_terms_can_be_switched_off():
         ({"identity_weight": 0.0}, "identity"),
     ):
         _, game = model("configs/cyclegan.py:digits", **setting)
-        _, (_, parts) = game.players["generators"].loss(game.init(KEY, batch), batch, KEY, 0)
+        _, (_, parts) = game.players["generators"].loss(new_state(game, KEY, batch).nets, batch, KEY, 0)
         assert parts[term] == 0
     _, game = model("configs/cyclegan.py:digits", pool_size=0)
-    assert not {"pool_a", "pool_b"} & set(game.init(KEY, batch))
+    assert not {"pool_a", "pool_b"} & set(jax.eval_shape(game.init, KEY, batch))
 
 
 def test_running_averages_are_of_a_generators_own_domain():
     """BatchNorm's, with the identity and cycle terms on, which show a generator other images as well."""
     spec, game = model("configs/cyclegan.py:digits", **{"generator.norm": "batch"})
     batch = batch_of(spec)
-    nets = game.init(KEY, batch)
+    nets = new_state(game, KEY, batch).nets
     _, (new, _) = game.players["generators"].loss(nets, batch, KEY, 0)
     config, _ = shrunk("configs/cyclegan.py:digits", "config.generator.norm=batch")
     network = translator.Generator(shape=spec.shape, **config.generator)
@@ -230,7 +234,7 @@ def test_cyclegan_keeps_past_fakes_in_its_pools():
     spec, (phase,) = configs.build(config)
     size = config.batch_size
     batch = {key: jax.random.uniform(jax.random.key(9), (size, *spec.shape), minval=-1.0) for key in ("input", "image")}
-    nets = phase.game.init(jax.random.key(0), batch)
+    nets = new_state(phase.game, KEY, batch).nets
     loss = jax.jit(phase.game.players["discriminators"].loss)
     for turn in range(2):
         nets |= loss(nets, batch, jax.random.key(turn), turn)[1][0]
@@ -317,7 +321,7 @@ def test_discogan_counts_reconstruction_little_at_first():
     """Rounds are a third of the authors' iterations; the share goes from 0.01 to 0.5."""
     spec, game = model("configs/discogan.py:digits", curriculum_rounds=10)
     batch = batch_of(spec)
-    nets = game.init(KEY, batch)
+    nets = new_state(game, KEY, batch).nets
     for step, share in ((0, 0.01), (9, 0.01), (10, 0.5)):
         total, (_, parts) = game.players["generators"].loss(nets, batch, KEY, jnp.asarray(step))
         rest = 0.1 * parts["adversarial"] + 0.9 * parts["feature_matching"]
@@ -329,11 +333,11 @@ def test_discogan_counts_reconstruction_little_at_first():
 def test_discogans_variants_learn_one_way(variant):
     spec, game = model("configs/discogan.py:digits", variant=variant)
     batch = batch_of(spec)
-    nets = game.init(KEY, batch)
+    nets = new_state(game, KEY, batch).nets
     loss = lambda params: game.players["generators"].loss(
         {**nets, **{k: {**nets[k], "params": params[k]} for k in params}}, batch, KEY, jnp.asarray(0)
     )[0]
-    gradients = jax.grad(loss)({name: nets[name]["params"] for name in ("generator_ab", "generator_ba")})
+    gradients = jax.jit(jax.grad(loss))({name: nets[name]["params"] for name in ("generator_ab", "generator_ba")})
     size = {name: sum(np.abs(leaf).sum() for leaf in jax.tree.leaves(part)) for name, part in gradients.items()}
     assert size["generator_ab"] > 0 and (size["generator_ba"] > 0) == (variant == "recongan")
 

@@ -27,7 +27,7 @@ from gan_zoo.game import Game, Player, Variables, infer, run
 from gan_zoo.metrics.arrays import rows
 from gan_zoo.metrics.extractors import Extractor
 from gan_zoo.metrics.networks import Classifier as Network
-from gan_zoo.step import State, new_state, train_step
+from gan_zoo.step import new_state, state_shapes, train_step
 
 BATCH = 128
 EPOCHS = 6
@@ -66,7 +66,7 @@ def trained_on(train: data.Source, test: data.Source) -> Classifier:
         noted = json.loads((folder / "classifier.json").read_text())
         with np.load(folder / "classifier.npz") as file:
             leaves = dict(file)
-    like = jax.eval_shape(lambda: _begin(_game(network, 1), train.spec).nets["classifier"])
+    like = state_shapes(_game(network, 1), data.example(train.spec, BATCH)).nets["classifier"]
     variables = from_leaves({"classifier": like}, leaves)["classifier"]
     return Classifier(_extractor(network, variables), noted["accuracy"], test.size)
 
@@ -137,17 +137,13 @@ def _rounds(train: data.Source) -> int:
     return int(min(max(EPOCHS * epoch, ROUNDS[0]), ROUNDS[1], max(LONGEST * epoch, 1)))
 
 
-def _begin(game: Game, spec: data.Spec) -> State:
-    return new_state(game, jax.random.key(0), data.example(spec, BATCH))
-
-
 def _train(network: Network, train: data.Source) -> tuple[Variables, int]:
     """The averaged variables, and the rounds played; on one device, so that they are the same on any number."""
     rounds = _rounds(train)
     game = _game(network, rounds)
     with jax.set_mesh(local_mesh()):
         feed = Feed(train, 0, 0, BATCH, 1, local_mesh(), jnp.float32)
-        state = _begin(game, train.spec)
+        state = new_state(game, jax.random.key(0), data.example(train.spec, BATCH))
         for step in range(rounds):
             state, metrics = train_step(game, state, {}, feed(step))
             if step % 8 == 0:

@@ -26,13 +26,15 @@ ADAM = {"name": "adam", "learning_rate": 1e-4, "b1": 0.9, "b2": 0.999}
 class Model:
     """``content`` names the feature maps of ``gan_zoo.pretrained.perceptual``, or "mse" for the pixels themselves.
 
-    ``content_weight`` 0.006 is the paper's rescaling of VGG's maps by 1 / 12.75, squared. With an ``ema_decay``
-    (the paper has none) SRGAN's generator is seen through its average.
+    ``content_weight`` 0.006 is the paper's rescaling of VGG's maps by 1 / 12.75, squared. What the paper has not: with
+    a ``pixel_weight`` the generator also keeps close to the original's pixels, as ESRGAN's (Wang et al. 2018, section
+    3.2; there in L1), and with an ``ema_decay`` it is seen through its average.
     """
 
     architecture: str = "srresnet"
     content: str = "vgg54"
     content_weight: float = 0.006
+    pixel_weight: float = 0.0
     adversarial_weight: float = 1e-3
     ema_decay: float = 0.0
     generator: Mapping[str, Any] = field(default_factory=dict)
@@ -71,14 +73,13 @@ class Model:
 
         def generator_loss(nets, batch, rng, step):
             made, variables = run(generator, nets["generator"], shrunk(batch["image"]))
-            if maps:
-                content = maps.distance(nets["maps"], made, batch["image"], rng)
-            else:
-                content = jnp.mean((made - batch["image"]) ** 2)
+            pixels = jnp.mean((made - batch["image"]) ** 2)
+            content = maps.distance(nets["maps"], made, batch["image"], rng) if maps else pixels
             on_fake, _ = run(discriminator, nets["discriminator"], made)
             adversarial = losses.non_saturating_generator(on_fake)
-            total = self.content_weight * content + self.adversarial_weight * adversarial
-            return total, ({"generator": variables}, {"content": content, "adversarial": adversarial})
+            total = self.content_weight * content + self.pixel_weight * pixels + self.adversarial_weight * adversarial
+            metrics = {"content": content, "pixels": pixels, "adversarial": adversarial}
+            return total, ({"generator": variables}, metrics)
 
         first = {"srresnet": Player(("srresnet",), pixel_loss, optimizers.build(self.pretraining_optimizer))}
         then = {
