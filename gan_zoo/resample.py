@@ -17,3 +17,14 @@ def enlarged(images: jax.Array) -> jax.Array:
     """Bicubic: [B, h, w, C] -> [B, 4 h, 4 w, C]."""
     batch, height, width, channels = images.shape
     return jax.image.resize(images, (batch, SCALE * height, SCALE * width, channels), "cubic")
+
+
+def shifted(rng: jax.Array, most: int, *images: jax.Array) -> tuple[jax.Array, ...]:
+    """Images [B, H, W, C], all rolled alike by less than ``most`` pixels each way, drawn at random.
+
+    What a network with strides says of images depends on where its grid lies; fitted to it they get a grid as well.
+    """
+    if not most:
+        return images
+    pixels = jax.random.randint(rng, (2,), 0, most)
+    return tuple(jnp.roll(image, pixels, (1, 2)) for image in images)

@@ -15,7 +15,7 @@ from gan_zoo.architectures import srresnet
 from gan_zoo.errors import UserError
 from gan_zoo.layers import pixel_shuffle
 from gan_zoo.pretrained import perceptual
-from gan_zoo.resample import enlarged, shrunk
+from gan_zoo.resample import enlarged, shifted, shrunk
 from gan_zoo.step import new_state, train_step
 
 KEY = jax.random.key(0)
@@ -142,6 +142,19 @@ def test_what_sees_every_other_pixel_sees_all_by_shifts():
     assert set(distances[0]) == {0} and set(distances[8]) == {0, 1}
     assert np.mean(distances[8]) == pytest.approx(float(jnp.mean((a - b) ** 2)), abs=0.08)
     assert perceptual.KNOWN["vgg54"][2] == 0  # as in the paper
+
+
+def test_images_are_shifted_alike_by_less_than_asked():
+    images = jnp.arange(2 * 8 * 8.0).reshape(2, 8, 8, 1)
+    np.testing.assert_array_equal(shifted(KEY, 0, images)[0], images)
+    seen = set()
+    for i in range(40):
+        one, other = shifted(jax.random.key(i), 3, images, -images)
+        np.testing.assert_array_equal(one, -other)
+        down, right = divmod(int(np.argmin(one[0])), 8)
+        np.testing.assert_array_equal(one, np.roll(images, (down, right), (1, 2)))
+        seen.add((down, right))
+    assert seen == {(down, right) for down in range(3) for right in range(3)}
 
 
 class Enlarger:

@@ -138,7 +138,7 @@ def batch_of(spec, seed=0):
 
 def test_pix2pix_losses_are_the_papers():
     """L_G = BCE + 100 L1, L_D = half the sum; both from their parts."""
-    spec, game = model("configs/pix2pix.py:digits")
+    spec, game = model("configs/pix2pix.py:digits", adversarial_weight=1.0)
     batch = batch_of(spec)
     nets = new_state(game, KEY, batch).nets
     total, (_, parts) = game.players["generator"].loss(nets, batch, KEY, 0)

@@ -17,7 +17,7 @@ from gan_zoo.errors import UserError, choose
 from gan_zoo.game import Batch, Game, Nets, Phase, Player, infer, run
 from gan_zoo.pretrained.perceptual import KNOWN, perceptual
 from gan_zoo.registry import find
-from gan_zoo.resample import enlarged, shrunk
+from gan_zoo.resample import enlarged, shifted, shrunk
 
 ADAM = {"name": "adam", "learning_rate": 1e-4, "b1": 0.9, "b2": 0.999}
 
@@ -28,13 +28,15 @@ class Model:
 
     ``content_weight`` 0.006 is the paper's rescaling of VGG's maps by 1 / 12.75, squared. What the paper has not: with
     a ``pixel_weight`` the generator also keeps close to the original's pixels, as ESRGAN's (Wang et al. 2018, section
-    3.2; there in L1), and with an ``ema_decay`` it is seen through its average.
+    3.2; there in L1); with a ``shift`` the discriminator sees images moved at random by less than so many pixels (Zhao
+    et al. 2020, "translation"); with an ``ema_decay`` the generator is seen through its average.
     """
 
     architecture: str = "srresnet"
     content: str = "vgg54"
     content_weight: float = 0.006
     pixel_weight: float = 0.0
+    shift: int = 0
     adversarial_weight: float = 1e-3
     ema_decay: float = 0.0
     generator: Mapping[str, Any] = field(default_factory=dict)
@@ -66,7 +68,8 @@ class Model:
 
         def discriminator_loss(nets, batch, rng, step):
             made, _ = run(generator, nets["generator"], shrunk(batch["image"]))
-            on_real, variables = run(discriminator, nets["discriminator"], batch["image"])
+            real, made = shifted(rng, self.shift, batch["image"], made)
+            on_real, variables = run(discriminator, nets["discriminator"], real)
             on_fake, variables = run(discriminator, variables, made)
             metrics = {"real": on_real.mean(), "fake": on_fake.mean()}
             return losses.cross_entropy_discriminator(on_real, on_fake), ({"discriminator": variables}, metrics)
@@ -75,7 +78,7 @@ class Model:
             made, variables = run(generator, nets["generator"], shrunk(batch["image"]))
             pixels = jnp.mean((made - batch["image"]) ** 2)
             content = maps.distance(nets["maps"], made, batch["image"], rng) if maps else pixels
-            on_fake, _ = run(discriminator, nets["discriminator"], made)
+            on_fake, _ = run(discriminator, nets["discriminator"], *shifted(rng, self.shift, made))
             adversarial = losses.non_saturating_generator(on_fake)
             total = self.content_weight * content + self.pixel_weight * pixels + self.adversarial_weight * adversarial
             metrics = {"content": content, "pixels": pixels, "adversarial": adversarial}

@@ -11,6 +11,7 @@ from gan_zoo.errors import choose
 from gan_zoo.pretrained import weights
 from gan_zoo.pretrained.efficientnet import EfficientNetLite0
 from gan_zoo.pretrained.vgg import VGG
+from gan_zoo.resample import shifted
 
 # Name -> (whose weights, network until that layer, shift). vgg22 and vgg54 are SRGAN's: after the 2nd convolution
 # before the 2nd pooling, and after the 4th before the 5th, both behind their ReLU. efficientnet's maps are a quarter in
@@ -33,9 +34,7 @@ class Perceptual(NamedTuple):
 
     def distance(self, variables: Any, a: jax.Array, b: jax.Array, rng: jax.Array) -> jax.Array:
         """Mean squared difference of the maps of a and b [B, H, W, C], both rolled by up to ``shift`` - 1 pixels."""
-        if self.shift:
-            pixels = jax.random.randint(rng, (2,), 0, self.shift)
-            a, b = (jnp.roll(x, pixels, (1, 2)) for x in (a, b))
+        a, b = shifted(rng, self.shift, a, b)
         return jnp.mean((self.features(variables, a) - self.features(variables, b)) ** 2)
 
 
