@@ -63,3 +63,19 @@ def test_the_discriminator_sees_real_and_fake_images_with_their_labels(name, ove
     np.testing.assert_allclose(value, wanted, rtol=1e-12)
     np.testing.assert_allclose(metrics["adversarial"], wanted, rtol=1e-12)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12), gradient, wanted_gradient)
+
+
+def test_infogans_generator_need_not_care_for_the_codes():
+    """Without maximizing, the bound of the information is left out of its loss, and stays in the other player's."""
+    totals = {}
+    for maximized in (True, False):
+        config, _ = shrunk("configs/infogan.py:digits", f"config.maximized={maximized}")
+        spec, (phase,) = configs.build(config)
+        batch = data.example(spec, 8)
+        nets = new_state(phase.game, jax.random.key(1), batch).nets
+        for name, player in phase.game.players.items():
+            totals[name, maximized], (_, parts) = player.loss(nets, batch, jax.random.key(2), 0)
+            bound = config.categorical_weight * parts["mutual_information"]
+            bound += config.continuous_weight * parts["continuous_log_likelihood"]
+    np.testing.assert_allclose(totals["generator", False] - totals["generator", True], bound, rtol=1e-4)
+    np.testing.assert_array_equal(totals["discriminator", False], totals["discriminator", True])

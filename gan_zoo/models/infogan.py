@@ -21,13 +21,17 @@ from gan_zoo.registry import find
 
 @dataclass(frozen=True)
 class Model:
-    """One categorical code of ``categories`` values, ``continuous`` codes U(-1, 1), and noise."""
+    """One categorical code of ``categories`` values, ``continuous`` codes U(-1, 1), and noise.
+
+    Without ``maximized`` the generator does not care for the codes: a plain GAN that Q watches (the paper's figure 1).
+    """
 
     architecture: str = "infogan"
     categories: int = 10
     continuous: int = 2
     noise: str = "uniform"
     noise_size: int = 62
+    maximized: bool = True
     categorical_weight: float = 1.0
     continuous_weight: float = 0.1
     ema_decay: float = 0.99
@@ -84,7 +88,8 @@ class Model:
             fake, variables = run(generator, nets["generator"], code["z"])
             (on_fake, logits, means), _ = run(discriminator, nets["discriminator"], fake)
             bound, metrics = information(logits, means, code)
-            return losses.non_saturating_generator(on_fake) - bound, ({"generator": variables}, metrics)
+            adversarial = losses.non_saturating_generator(on_fake)
+            return adversarial - (bound if self.maximized else 0), ({"generator": variables}, metrics)
 
         def sample(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
             code = codes(rng, batch)
