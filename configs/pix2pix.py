@@ -5,6 +5,7 @@
 
 On an AMD EPYC, Python 3.11, jax 0.10.2, held-out images, in brackets the input and the mean image:
     emoji, 12 minutes on one core: L1 .235 (.321, .425), SSIM .359 (.314, .176), sharpness 10.7 (truth 12.4)
+    edges2fashion, 12 minutes on one core: L1 .124 (1.373, .449), SSIM .699 (.101, .139), sharpness 15.2 (truth 16.1)
 """
 
 from gan_zoo.config import settings
