@@ -76,6 +76,7 @@ ALLOWED = {
     "arithmetic": set(),
     "losses": set(),
     "errors": set(),
+    "resample": set(),
     "winograd": set(),
     "conv": {"arithmetic", "winograd"},
     "layers": {"arithmetic", "conv", "errors"},
@@ -98,7 +99,7 @@ ALLOWED = {
         for name in within("metrics")
     },
     **{name: {"errors", "devices", "pretrained"} for name in within("pretrained")},
-    "pretrained.perceptual": {"errors", "pretrained"} | within("pretrained"),
+    "pretrained.perceptual": {"errors", "pretrained", "resample"} | within("pretrained"),
     "watch": {"errors"},
     **{
         name: {"losses", "optimizers", "data", "errors", "game", "noise", "pool", "registry", "two_domains", "resample"}
