@@ -77,6 +77,17 @@ SETTINGS = {
     "8gaussians": {**POINTS, "dataset": "8gaussians"},
     "25gaussians": {**POINTS, "dataset": "25gaussians"},
     "swissroll": {**POINTS, "dataset": "swissroll"},
+    # One dimension, for the paper's figure 1.
+    "normal": {
+        **POINTS,
+        "dataset": "normal",
+        "noise": "uniform",
+        "noise_size": 1,
+        "generator": {"hidden": (32, 32), "output": "linear"},
+        "discriminator": {"hidden": (32, 32), "slope": 0.0},
+        "generator_optimizer": {**ADAM, "schedule": "linear", "constant_rounds": 4000, "decay_rounds": 8000},
+        "discriminator_optimizer": {**ADAM, "schedule": "linear", "constant_rounds": 4000, "decay_rounds": 8000},
+    },
     "paper": PAPER,
 }
 

@@ -25,7 +25,8 @@ USAGE = """\
 ./launch.sh compare DIR DIR ... [--output=FILE.png]
 ./launch.sh sweep FILE [--jobs=N] [--executor=local|slurm] [--together] [--workdir=DIR]
 ./launch.sh report DIR [--by=FIELD,...]
-./launch.sh reproduce [NAME] [--scale=small|paper] [--jobs=N] [--executor=local|slurm] [--workdir=DIR] [--output=DIR]
+./launch.sh reproduce [NAME | --all] [--scale=small|paper] [--jobs=N] [--executor=local|slurm] [--workdir=DIR]
+                      [--output=DIR]
 ./launch.sh sample --workdir=DIR [--num=N] [--label=K] [--seed=S] [--output=FILE.png] [--checkpoint=ROUND]
 ./launch.sh translate --workdir=DIR --input=IMAGE_OR_FOLDER --output=DIR [--direction=b2a] [--checkpoint=ROUND]
 ./launch.sh upscale --workdir=DIR --input=IMAGE_OR_FOLDER --output=DIR [--checkpoint=ROUND]
@@ -93,8 +94,8 @@ def compare(args: argparse.Namespace, overrides: list[str]) -> None:
 
     Refuses what was measured in different ways.
     """
-    from gan_zoo import trained, workdir
-    from gan_zoo.compare import compare, save_pictures
+    from gan_zoo import figures, trained, workdir
+    from gan_zoo.compare import compare, side_by_side
 
     paths = [path for path in (args.config, *args.more) if path]
     found = [workdir.read(Path(path, "evaluation.json")) for path in paths]
@@ -104,7 +105,9 @@ def compare(args: argparse.Namespace, overrides: list[str]) -> None:
     rows = [(name, ["" if value is None else _short(value) for value in values]) for name, values in compare(found)]
     _table([["", *paths], *([name, *cells] for name, cells in rows)])
     if args.output:
-        save_pictures(Path(args.output), paths, [trained.load(path) for path in paths])
+        pixels = side_by_side([Path(path).name for path in paths], [trained.load(path) for path in paths])
+        Path(args.output).parent.mkdir(parents=True, exist_ok=True)
+        figures.save(Path(args.output), pixels)
         print(args.output)
 
 
@@ -137,19 +140,23 @@ def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
     from gan_zoo.live import play
 
     known = reproduce.known(EXPERIMENTS / "reproductions")
-    if not args.config:
+    if not args.config and not args.all:
         _table([["", "paper", *reproduce.SCALES]] + [[one.name, one.paper, *one.costs] for one in known.values()])
         return
-    one = known[choose("reproduction", args.config, known)]
-    folder = Path(args.workdir or Path("runs", "reproduce", one.name, args.scale)).absolute()
-    jobs = one.jobs(args.scale, folder)
-    if jobs:
-        _tell_missing(play(list(jobs.values()), folder, {}, args.jobs, args.executor))
-    result = one.draw({name: job.folder for name, job in jobs.items()}, args.scale)
-    for file in reproduce.keep(one, result, jobs, args.scale, Path(args.output or folder)):
-        print(file)
-    if args.output:
-        print(reproduce.gallery(Path(args.output)))
+    wanted = list(known.values()) if args.all else [known[choose("reproduction", args.config, known)]]
+    folder = Path(args.workdir or Path("runs", "reproduce")).absolute()
+    jobs = {one.name: one.jobs(args.scale, folder) for one in wanted}
+    every = {job.folder: job for own in jobs.values() for job in own.values()}  # some share a run
+    missing = play(list(every.values()), folder, {}, args.jobs, args.executor) if every else []
+    output = Path(args.output or folder / "figures")
+    for one in wanted:
+        own = jobs[one.name]
+        if not any(job.name in missing for job in own.values()):
+            result = one.draw({name: job.folder for name, job in own.items()}, args.scale)
+            print("  ".join(map(str, reproduce.keep(one, result, own, args.scale, output))))
+    if output.is_dir():
+        print(reproduce.gallery(output))
+    _tell_missing(missing)
 
 
 def report(args: argparse.Namespace, overrides: list[str]) -> None:
@@ -321,6 +328,7 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--executor", default="local")
     parser.add_argument("--together", action="store_true")
+    parser.add_argument("--all", action="store_true")
     parser.add_argument("--scale", default="small")
     for name in ("metrics", "real", "fake", "extractor", "input", "by"):
         parser.add_argument(f"--{name}")

@@ -1,7 +1,6 @@
 """Several runs side by side: their scores, and what they make of the same inputs or draw with the same seed."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,29 +29,27 @@ def compare(evaluations: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[An
     return rows
 
 
-def save_pictures(file: Path, paths: Sequence[str], runs: Sequence[Trained]) -> None:
+def side_by_side(names: Sequence[str], runs: Sequence[Trained]) -> np.ndarray:
     """Runs that make images of images: rows of a held-out input, what each run made of it, and the truth if known.
 
-    Others: the samples of each run, drawn with one seed.
+    Others: the samples of each run, drawn with one seed. uint8 [H, W, 3], titled with the names.
 
     Raises:
         UserError: the runs' images or data differ, or are points.
     """
-    first, names = runs[0], [Path(path).name for path in paths]
+    first, all_of_them = runs[0], ", ".join(names)
     if any(run.spec.shape != first.spec.shape or run.game.given != first.game.given for run in runs):
-        raise UserError(f"the runs make different things and cannot be shown side by side: {', '.join(paths)}")
+        raise UserError(f"the runs make different things and cannot be shown side by side: {all_of_them}")
     if len(first.spec.shape) != 3:
         raise UserError("a picture of several runs needs images: look at each run's samples")
-    file.parent.mkdir(parents=True, exist_ok=True)
     if not first.game.given:
         parts = [run.sample(num=ROWS * COLUMNS).reshape(ROWS, COLUMNS, *run.spec.shape) for run in runs]
-        figures.save(file, figures.headed(figures.grid(np.concatenate(parts, axis=1)), names))
-        return
+        return figures.headed(figures.grid(np.concatenate(parts, axis=1)), names)
     if any(run.config.dataset != first.config.dataset or not run.spec.input_shape for run in runs):
-        raise UserError(f"the runs learned from different data, or make no images of images: {', '.join(paths)}")
+        raise UserError(f"the runs learned from different data, or make no images of images: {all_of_them}")
     batch = first.examples(ROWS)
     columns = [batch["input"], *(run.make("sample", batch["input"]) for run in runs)]
     titles = ["input", *names]
     if first.test.inputs is None:
         columns, titles = [*columns, batch["image"]], [*titles, "truth"]
-    figures.save(file, figures.comparison(np.stack(columns, axis=1), titles))
+    return figures.comparison(np.stack(columns, axis=1), titles)

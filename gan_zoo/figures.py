@@ -38,10 +38,12 @@ def comparison(images: np.ndarray, titles: Sequence[str]) -> np.ndarray:
 
 
 def headed(pixels: np.ndarray, titles: Sequence[str]) -> np.ndarray:
-    """A picture uint8 [H, W, 3] with a line above it: titles over columns of equal width."""
+    """A picture uint8 [H, W, 3] with a line above it: titles over columns of equal width, their ends where too long."""
     head = Image.new("RGB", (pixels.shape[1], HEAD), "white")
     draw, font, width = ImageDraw.Draw(head), ImageFont.load_default(HEAD - 5), pixels.shape[1] / len(titles)
     for number, title in enumerate(titles):
+        while len(title) > 1 and font.getlength(title) > width:
+            title = "…" + title.lstrip("…")[1:]
         draw.text(((number + 0.5) * width, HEAD / 2), title, "black", font, anchor="mm")
     return np.concatenate([np.asarray(head), pixels])
 
@@ -52,15 +54,21 @@ def save(path: Path, pixels: np.ndarray) -> None:
 
 
 def save_points(path: Path, made: np.ndarray, real: np.ndarray) -> None:
-    """Writes generated points [N, 2] over real ones [M, 2] as a PNG."""
+    """Writes generated points [N, 2] over real ones [M, 2] as a PNG; of points [N, 1] their histograms."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 5), dpi=100)
     axes = figure.subplots()
-    axes.scatter(*real.T, s=4, color="0.75", label="data")
-    axes.scatter(*made.T, s=2, color="tab:blue", label="generated")
     side = 1.2 * np.abs(real if len(real) else made).max()
-    axes.set(xlim=(-side, side), ylim=(-side, side), aspect="equal")
+    axes.set(xlim=(-side, side))
+    if made.shape[1] == 1:
+        bins = {"bins": 60, "range": (-side, side), "density": True}
+        axes.hist(real[:, 0], color="0.75", label="data", **bins)
+        axes.hist(made[:, 0], color="tab:blue", label="generated", histtype="step", linewidth=1.5, **bins)
+    else:
+        axes.scatter(*real.T, s=4, color="0.75", label="data")
+        axes.scatter(*made.T, s=2, color="tab:blue", label="generated")
+        axes.set(ylim=(-side, side), aspect="equal")
     figure.legend(loc="outside upper center", ncols=2, markerscale=3)
     figure.savefig(path)
 

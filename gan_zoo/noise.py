@@ -1,6 +1,6 @@
 """Noise, drawn so that every device draws only its own share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import jax
@@ -23,3 +23,15 @@ def draw(sampler: Callable[..., jax.Array], rng: jax.Array, batch: Batch, *shape
     """
     image = batch["image"]
     return constrain(sampler(rng, (image.shape[0], *shape), image.dtype), PartitionSpec("data"))
+
+
+Latent = tuple[Callable[..., jax.Array], tuple[int, ...]]  # a sampler(rng, shape, dtype), and the shape of one sample's
+
+
+def latents(wanted: Mapping[str, Latent], rng: jax.Array, batch: Batch) -> Batch:
+    """Each latent [B, ...] of a game: the batch's own where it brings one (walks, arithmetic), else drawn."""
+    keys = jax.random.split(rng, len(wanted)) if len(wanted) > 1 else [rng]
+    return {
+        name: batch[name] if name in batch else draw(sampler, key, batch, *shape)
+        for key, (name, (sampler, shape)) in zip(keys, wanted.items(), strict=True)
+    }

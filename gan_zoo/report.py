@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gan_zoo import config as configs
-from gan_zoo import workdir
+from gan_zoo import plots, workdir
 from gan_zoo.errors import UserError, choose
 from gan_zoo.evaluate import RESULTS, same_protocol
 
@@ -26,18 +26,6 @@ class Run:
     fields: Mapping[str, Any]
     scores: Mapping[str, Mapping[str, Any]]
     result: Mapping[str, Any]
-
-    def curves(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Metric or score -> (rounds, values) of all that was noted while it ran."""
-        points: dict[str, list[tuple[int, float]]] = {}
-        for line in workdir.lines(self.folder / "metrics.jsonl"):
-            for name, value in line.items():
-                if "/" in name and not isinstance(value, list):
-                    points.setdefault(name, []).append((line["step"], value))
-        for line in workdir.lines(self.folder / "evaluations.jsonl"):
-            for name, value in line["scores"].items():
-                points.setdefault(name, []).append((line["step"], value))
-        return {name: tuple(np.array(axis) for axis in zip(*found, strict=True)) for name, found in points.items()}
 
 
 def find(folder: Path) -> list[Run]:
@@ -134,7 +122,7 @@ def save_plots(file: Path, groups: Mapping[Group, Sequence[Run]]) -> None:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    curves = {group: [run.curves() for run in runs] for group, runs in groups.items()}
+    curves = {group: [plots.curves(run.folder) for run in runs] for group, runs in groups.items()}
     names = list(dict.fromkeys(name for own in curves.values() for one in own for name in one))
     rows = -(-len(names) // PANELS)
     figure = Figure(figsize=(4 * PANELS, 3 * rows), dpi=80, layout="constrained")
@@ -142,18 +130,12 @@ def save_plots(file: Path, groups: Mapping[Group, Sequence[Run]]) -> None:
     for axis, name in zip(panels, names, strict=False):
         for number, own in enumerate(curves.values()):
             have = [one[name] for one in own if name in one]
-            if not have:
-                continue
-            rounds = sorted(set.intersection(*(set(x.tolist()) for x, _ in have)))  # those that all have noted
-            values = np.array([y[np.isin(x, rounds)] for x, y in have])
-            axis.plot(rounds, values.mean(axis=0), color=f"C{number}")
-            axis.fill_between(
-                rounds, values.min(axis=0), values.max(axis=0), color=f"C{number}", alpha=0.2, linewidth=0
-            )
-        axis.set(title=name, xlabel="round")
+            if have:
+                plots.band(axis, have, number)
+        axis.set(title=name)
     for axis in panels[len(names) :]:
         axis.remove()
-    handles = [Line2D([], [], color=f"C{number}") for number in range(len(groups))]
+    handles = [Line2D([], [], **plots.style(number)) for number in range(len(groups))]
     figure.legend(handles, [title(group) for group in groups], loc="outside upper center", ncols=4)
     figure.savefig(file)
 

@@ -6,7 +6,8 @@ Such a file has a docstring whose first line is what is shown, and
     COST     scale -> how long it takes, and where
     DIFFERS  what the small scale does otherwise than the paper
     NUMBERS  the paper's numbers and where they stand in it; may be left out
-    get_runs(scale) -> name -> {"config": ..., field: value, ...}, as in a sweep; none if nothing is trained
+    get_runs(scale) -> name -> {"config": ..., field: value, ...}, as in a sweep; none if nothing is trained.
+                       Two that name the same run share it.
     draw(runs, scale) -> Result; runs: name -> folder of the finished run
 """
 
@@ -20,9 +21,10 @@ import numpy as np
 
 from gan_zoo import config as configs
 from gan_zoo import figures, workdir
+from gan_zoo.compare import compare
 from gan_zoo.errors import UserError, choose
 from gan_zoo.report import markdown
-from gan_zoo.sweep import Job
+from gan_zoo.sweep import Job, name_of
 
 SCALES = ("small", "paper")
 LARGEST = 300_000  # bytes of a picture that is kept
@@ -66,8 +68,8 @@ class Reproduction:
         found = {}
         for name, settings in self.get_runs(choose("scale", scale, SCALES)).items():
             settings = dict(settings)
-            config, seeds = settings.pop("config"), settings.pop("seeds", 1)
-            found[name] = Job(config, settings, folder / name, seeds)
+            config = settings.pop("config")
+            found[name] = Job(config, settings, folder / name_of(config, settings))
         return found
 
 
@@ -82,6 +84,20 @@ def load(file: Path) -> Reproduction:
 def known(folder: Path) -> dict[str, Reproduction]:
     """All reproductions, by name."""
     return {file.stem: load(file) for file in sorted(folder.glob("*.py"))}
+
+
+def scores_of(runs: Mapping[str, Path], names: Sequence[str]) -> tuple[list[list[str]], dict[str, Any]]:
+    """Some scores of finished runs, as the rows of a table and as numbers: run -> score -> value.
+
+    Raises:
+        UserError: they were measured in different ways.
+    """
+    found = dict(compare([workdir.read(folder / "evaluation.json") for folder in runs.values()]))
+    numbers = {run: {name: found[name][i] for name in names if name in found} for i, run in enumerate(runs)}
+    cells = [
+        [run, *(f"{value:.3f}" if value is not None else "" for value in own.values())] for run, own in numbers.items()
+    ]
+    return [["", *(name for name in names if name in found)], *cells], numbers
 
 
 def keep(one: Reproduction, result: Result, jobs: Mapping[str, Job], scale: str, folder: Path) -> list[Path]:

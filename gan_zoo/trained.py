@@ -3,9 +3,10 @@
 gan_zoo.load("runs/dcgan-digits").sample(seed=0, num=16)
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -18,7 +19,7 @@ from gan_zoo.checkpoint import Checkpoints, Damaged, Restored, from_leaves
 from gan_zoo.data import Spec
 from gan_zoo.data.feed import floats
 from gan_zoo.devices import float_type, prepare
-from gan_zoo.errors import UserError
+from gan_zoo.errors import UserError, choose
 from gan_zoo.game import Batch, Game, Nets, constrain
 from gan_zoo.step import State, state_shapes
 
@@ -81,6 +82,41 @@ class Trained:
             batch = self.batch(np.arange(start, start + len(wanted)), wanted)
             made = self.views["sample"](self.nets, batch, jax.random.fold_in(key, number))
             yield {k: np.asarray(v)[: num - start] for k, v in made.items()}
+
+    def latents(self, num: int, seed: int = 0) -> dict[str, np.ndarray]:
+        """What samples are made of, by name, such as {"noise": [num, Z]}: to be changed, and given to ``draw``.
+
+        Raises:
+            UserError: this game makes its samples of images.
+        """
+        if self.game.latents is None:
+            raise UserError(f"{self.config.model} makes its samples of images, not of noise")
+        batch = data.example(self.spec, num, self.dtype)
+        return jax.device_get(self.game.latents(jax.random.key(seed), batch))
+
+    def draw(self, latents: Mapping[str, np.ndarray], labels: np.ndarray | None = None) -> np.ndarray:
+        """The samples float [N, H, W, C] in [-1, 1] of latents [N, ...], all at once; labels int [N] where it has them.
+
+        Raises:
+            UserError: latents that this game does not have, or of other shapes.
+        """
+        wanted = {name: x.shape[1:] for name, x in self.latents(1).items()}
+        shapes = {name: np.shape(x)[1:] for name, x in latents.items()}
+        sizes = {len(x) for x in latents.values()}
+        if shapes != wanted or len(sizes) != 1:
+            raise UserError(f"latents have the shapes {shapes} and {sorted(sizes)} samples: this game's are {wanted}")
+        batch = data.example(self.spec, sizes.pop(), self.dtype, labels)
+        return self.view("sample", {**batch, **floats(dict(latents), self.dtype)})["image"]
+
+    def probe(self, name: str, images: np.ndarray, labels: np.ndarray | None = None) -> Any:
+        """What one of the game's probes says of images float [N, H, W, C] in [-1, 1] (points: [N, 2]).
+
+        Raises:
+            UserError: there is no such probe.
+        """
+        choose("probe", name, self.game.probes)
+        batch = data.example(self.spec, len(images), self.dtype, labels) | {"image": images.astype(self.dtype)}
+        return jax.device_get(_compiled(self.game.probes[name])(self.nets, batch))
 
     def batch(self, numbers: np.ndarray, labels: np.ndarray) -> Batch:
         """What the samples of these numbers [N] are made from: labels [N], or held-out inputs in their order."""

@@ -9,10 +9,12 @@ from tools import shrunk
 from gan_zoo import config as configs
 from gan_zoo import data, losses
 from gan_zoo.data.feed import read
+from gan_zoo.errors import UserError
 from gan_zoo.game import run
 from gan_zoo.noise import NOISE, draw
 from gan_zoo.registry import find
 from gan_zoo.step import new_state
+from gan_zoo.trained import Trained
 
 
 @pytest.mark.parametrize(
@@ -79,3 +81,49 @@ def test_infogans_generator_need_not_care_for_the_codes():
             bound += config.continuous_weight * parts["continuous_log_likelihood"]
     np.testing.assert_allclose(totals["generator", False] - totals["generator", True], bound, rtol=1e-4)
     np.testing.assert_array_equal(totals["discriminator", False], totals["discriminator", True])
+
+
+def trained(name, *overrides):
+    """An untrained run, as ``gan_zoo.load`` would give it."""
+    config, _ = shrunk(name, *overrides)
+    spec, (phase,) = configs.build(config)
+    state = new_state(phase.game, jax.random.key(1), data.example(spec, 8))
+    return Trained(config, spec, phase.game, state, 0)
+
+
+def test_samples_of_given_latents():
+    """A game's own latents, given back to it, make the same samples; others are refused."""
+    run = trained("configs/infogan.py:digits")
+    latents = run.latents(6, seed=3)
+    assert {name: x.shape for name, x in latents.items()} == {
+        "category": (6,),
+        "continuous": (6, run.config.continuous),
+        "noise": (6, run.config.noise_size),
+    }
+    made = run.view("sample", data.example(run.spec, 6), seed=3)
+    np.testing.assert_array_equal(run.draw(latents), made["image"])
+    other = {**latents, "category": (latents["category"] + 1) % 10}
+    assert not np.allclose(run.draw(other), made["image"], rtol=1e-3, atol=0)
+    with pytest.raises(UserError, match="this game's are"):
+        run.draw({"noise": latents["noise"]})
+    with pytest.raises(UserError, match="makes its samples of images"):
+        trained("configs/pix2pix.py:digits").latents(1)
+
+
+def test_probes_of_the_discriminator():
+    run = trained("configs/dcgan.py:digits", "config.conditioning=none")
+    images = np.asarray(run.test.take(np.arange(5))["image"], np.float32) / 127.5 - 1
+    first, last = run.probe("features", images)
+    assert first.shape == (5, 4, 4, run.config.discriminator.width)
+    head = run.nets["discriminator"]["params"]["output"]["kernel"]
+    np.testing.assert_allclose(run.probe("logits", images), (last.reshape(5, -1) @ head)[:, 0], atol=1e-5)
+    with pytest.raises(UserError, match="did you mean 'logits'"):
+        run.probe("logit", images)
+
+
+def test_a_critic_against_noisy_data_plays_alone():
+    run = trained("configs/wgan_gp.py:swissroll", "config.noisy_data=True")
+    assert set(run.nets) == set(run.game.players) == {"discriminator"}
+    numbers = np.arange(4000)
+    added = run.generate(4000, np.zeros(4000))["image"] - run.test.take(numbers)["image"]
+    assert abs(added.mean()) < 0.05 and abs(added.std() - 1) < 0.05

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from gan_zoo import report, workdir
+from gan_zoo import plots, report, workdir
 from gan_zoo.errors import UserError
 
 
@@ -74,9 +74,9 @@ def test_what_was_measured_in_two_ways_is_not_mixed(folder):
 def test_curves_and_their_picture(folder):
     write_run(folder / "loss=hinge" / "seed_2", "hinge", 2, 2.0, rounds=(20,))
     runs = report.find(folder)
-    rounds, values = runs[0].curves()["generator/loss"]
+    rounds, values = plots.curves(runs[0].folder)["generator/loss"]
     np.testing.assert_array_equal([rounds, values], [[10, 20], [10, 20]])
-    assert set(runs[0].curves()) == {"generator/loss", "fid"}
+    assert set(plots.curves(runs[0].folder)) == {"generator/loss", "fid"}
     report.save_plots(folder / "report.png", report.grouped(runs, []))
     assert (folder / "report.png").stat().st_size > 5000
 

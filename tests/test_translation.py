@@ -12,7 +12,7 @@ from tools import PROJECT, command, environment, noise, result, shrunk, write_im
 from gan_zoo import config as configs
 from gan_zoo import data, figures, losses, trained
 from gan_zoo.architectures import patchgan, translator, unet
-from gan_zoo.compare import ROWS, compare, save_pictures
+from gan_zoo.compare import ROWS, compare, side_by_side
 from gan_zoo.errors import UserError
 from gan_zoo.pool import exchange, new_pool
 from gan_zoo.step import new_state
@@ -282,16 +282,15 @@ def test_scores_of_a_copy_are_those_of_the_input():
     assert scores["l1"]["fake_samples"] == 100 and scores["l1"]["given"] == "edges:digits/test"
 
 
-def test_runs_side_by_side_show_input_translations_and_truth(tmp_path):
+def test_runs_side_by_side_show_input_translations_and_truth():
     copier = Copier("configs/pix2pix.py:digits")
-    save_pictures(tmp_path / "both.png", ["runs/one", "two"], [copier, copier])
-    shown = np.asarray(Image.open(tmp_path / "both.png"))[figures.HEAD :]
+    shown = side_by_side(["one", "a name that is too long"], [copier, copier])[figures.HEAD :]
     batch = copier.examples(ROWS)
     columns = [batch["input"], batch["input"], batch["input"], batch["image"]]
     first = figures.grid(np.stack(columns, axis=1)[: ROWS // 2])  # of two blocks
     assert np.array_equal(shown[:, : first.shape[1]], first)
     with pytest.raises(UserError, match="different data"):
-        save_pictures(tmp_path / "no.png", ["one", "two"], [copier, Copier("configs/cyclegan.py:digits")])
+        side_by_side(["one", "two"], [copier, Copier("configs/cyclegan.py:digits")])
 
 
 def test_scores_of_the_mean_image_by_hand():

@@ -6,11 +6,11 @@ Without, the generator does not move for the codes, and Q only watches what it c
 import numpy as np
 from matplotlib.figure import Figure
 
-from gan_zoo import workdir
+from gan_zoo import plots
 from gan_zoo.reproduce import Result
 
 PAPER = "Chen et al. 2016, figure 1"
-COST = {"small": "3 minutes on two cores", "paper": "not run"}
+COST = {"small": "5 minutes on two cores", "paper": "not run"}
 DIFFERS = "small: scikit-learn's 8x8 digits for MNIST, 2,000 rounds; three seeds, the band is their range"
 NUMBERS = "L_I reaches the entropy of the code, ln 10 = 2.30; without the term it stays near 0"
 
@@ -31,15 +31,12 @@ def draw(runs, scale):
     figure = Figure(figsize=(6, 3.5), dpi=100, layout="constrained")
     axis, numbers, rows = figure.subplots(), {}, []
     for number, (label, value) in enumerate(SETTINGS.items()):
-        noted = [workdir.lines(runs[f"maximized_{value}_{seed}"] / "metrics.jsonl") for seed in range(3)]
-        rounds = [line["step"] for line in noted[0]]
-        values = np.array([[line[METRIC] for line in one] for one in noted])
-        axis.plot(rounds, values.mean(axis=0), label=label, color=f"C{number}", linestyle=("-", "--")[number])
-        axis.fill_between(rounds, values.min(axis=0), values.max(axis=0), color=f"C{number}", alpha=0.2, linewidth=0)
-        last = values[:, -10:].mean(axis=1)  # minibatches are noisy
+        found = [plots.curves(runs[f"maximized_{value}_{seed}"])[METRIC] for seed in range(3)]
+        plots.band(axis, found, number, label)
+        last = plots.together(found)[1][:, -10:].mean(axis=1)  # minibatches are noisy
         numbers[label] = last.tolist()
         rows.append([label, f"{last.mean():.2f} ± {last.std(ddof=1):.2f}"])
     axis.axhline(np.log(10), color="0.5", linewidth=0.8, label="entropy of the code")
-    axis.set(xlabel="round", ylabel="$L_I$ of the categorical code, nats")
+    axis.set(ylabel="$L_I$ of the categorical code, nats")
     figure.legend(loc="outside upper center", ncols=3)
     return Result(figure, [["", "L_I at the end, nats"], *rows], {"mutual_information": numbers})

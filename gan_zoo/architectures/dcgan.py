@@ -94,6 +94,7 @@ class Discriminator(nn.Module):
             if stage and self.norm == "layer":
                 x = nn.LayerNorm(reduction_axes=(1, 2, 3))(x)
             x = nn.leaky_relu(x, self.slope)
+            self.sow("intermediates", "features", x)
         features = x.sum(axis=(1, 2))  # [B, C], for the projection
         x = with_label(x, appended, self.classes).reshape(x.shape[0], -1)
         head = nn.Dense(1, **options, name="output")

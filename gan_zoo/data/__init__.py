@@ -2,8 +2,8 @@
 
 Such a module gives `spec(argument, image_shape, classes)`, `load(argument, split, image_shape, classes)` and,
 where a package client can bring the set, `bring(argument)`. It has `ARGUMENT`, what its argument is called, if it takes
-one, `OPTIONAL`, if it may be left out, and `SHAPE`, if its sets have but one. The shape () and 0 classes ask for the
-set's own.
+one, `OPTIONAL`, if it may be left out, and `SHAPES`, if its sets are not of images. The shape () and 0 classes ask for
+the set's own.
 """
 
 import contextlib
@@ -26,6 +26,7 @@ ALIASES = {
     "8gaussians": "points:8gaussians",
     "25gaussians": "points:25gaussians",
     "swissroll": "points:swissroll",
+    "normal": "points:normal",
     "folder": "image_folder",
     "edges2fashion": "edges:fashion_mnist",
     "shoes2bags": "domains:fashion_mnist:5,7,9:8",
@@ -39,7 +40,7 @@ class Spec:
     """What networks need to know of a data set, without reading it."""
 
     name: str
-    shape: tuple[int, ...]  # (H, W, C), or (2,) for points in the plane
+    shape: tuple[int, ...]  # (H, W, C), or (2,) and (1,) for points
     classes: int  # 0: no labels
     input_shape: tuple[int, ...] = ()  # of "input", which the image is to be made from; (): the set has none
 
@@ -139,7 +140,7 @@ def _find(name: str) -> tuple[ModuleType, str]:
 
 def _checked(module: ModuleType, image_shape: tuple[int, ...]) -> tuple[int, ...]:
     shape = tuple(image_shape)
-    if shape in ((), getattr(module, "SHAPE", ())):
+    if shape in ((), *getattr(module, "SHAPES", ())):
         return shape
     whole = all(isinstance(size, int) and size > 0 for size in shape)
     if not (whole and len(shape) == 3 and shape[2] in (1, 3)):

@@ -1,12 +1,12 @@
-"""Points in the plane: 8gaussians, 25gaussians and swissroll (gan_toy.py of the WGAN-GP paper)."""
+"""Points: 8gaussians, 25gaussians and swissroll in the plane (gan_toy.py of WGAN-GP), normal on a line."""
 
 import numpy as np
 
 from gan_zoo.data import Source, Spec, in_memory
 from gan_zoo.errors import UserError
 
-SHAPE = (2,)
-ARGUMENT = "8gaussians|25gaussians|swissroll"
+ARGUMENT = "8gaussians|25gaussians|swissroll|normal"
+SHAPES = ((2,), (1,))
 SIZES = {"train": 100_000, "test": 10_000}
 SEEDS = {"train": 0, "test": 1}
 
@@ -14,9 +14,10 @@ SEEDS = {"train": 0, "test": 1}
 def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
     if argument not in ARGUMENT.split("|"):
         raise UserError(f"unknown points {argument!r}: write {ARGUMENT}")
-    if image_shape not in ((), SHAPE):
+    shape = (1,) if argument == "normal" else (2,)
+    if image_shape not in ((), shape):
         raise UserError(f"{argument} holds points, not images: leave config.image_shape empty")
-    return Spec(argument, SHAPE, 0)
+    return Spec(argument, shape, 0)
 
 
 def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) -> Source:
@@ -27,6 +28,8 @@ def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) 
 
         rolled, _ = make_swiss_roll(SIZES[split], noise=0.25, random_state=SEEDS[split])
         points = rolled[:, [0, 2]] / 7.5
+    elif argument == "normal":
+        points = generator.standard_normal((SIZES[split], 1))
     else:
         centres, std = modes(argument)
         which = generator.permutation(SIZES[split]) % len(centres)  # every mode equally often
@@ -35,7 +38,7 @@ def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) 
 
 
 def modes(name: str) -> tuple[np.ndarray, float] | None:
-    """Centres [M, 2] and standard deviation of a mixture of Gaussians; None for the swiss roll."""
+    """Centres [M, 2] and standard deviation of a mixture of Gaussians; None for other sets."""
     if name == "25gaussians":
         axis = 2.0 * np.arange(-2, 3)
         return np.stack(np.meshgrid(axis, axis), axis=-1).reshape(25, 2) / 2.828, 0.05 / 2.828

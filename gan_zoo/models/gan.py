@@ -6,6 +6,7 @@ discriminator (or critic) that takes one or more turns, and a generator.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax
@@ -15,7 +16,7 @@ from gan_zoo import losses, optimizers
 from gan_zoo.data import Spec
 from gan_zoo.errors import UserError, choose
 from gan_zoo.game import Batch, Game, Nets, Phase, Player, infer, run
-from gan_zoo.noise import NOISE, draw
+from gan_zoo.noise import NOISE, draw, latents
 from gan_zoo.registry import find
 
 REGULARIZERS = ("none", "weight_clipping", "gradient_penalty", "r1", "spectral_norm")
@@ -28,6 +29,7 @@ class Model:
 
     ``regularizer`` acts on the discriminator: weight_clipping keeps its parameters in [-clip, clip],
     gradient_penalty and r1 are added with the weight ``penalty_weight`` (r1: gamma of gamma/2 |grad|^2).
+    ``noisy_data``: no generator plays; the fakes are data plus noise of unit variance (WGAN-GP, figure 1).
     """
 
     architecture: str = "dcgan"
@@ -38,6 +40,7 @@ class Model:
     conditioning: str = "none"
     noise: str = "normal"
     noise_size: int = 100
+    noisy_data: bool = False
     discriminator_turns: int = 1
     ema_decay: float = 0.99
     generator: Mapping[str, Any] = field(default_factory=dict)
@@ -55,12 +58,17 @@ class Model:
         discriminator = family.Discriminator(spectral_norm=spectral, **given, **self.discriminator)
         loss = losses.ADVERSARIAL[self.loss]
 
-        def noise(rng, batch):
-            return draw(NOISE[self.noise], rng, batch, self.noise_size)
+        noise = partial(latents, {"noise": (NOISE[self.noise], (self.noise_size,))})
 
         def label(batch):
             # Fakes take the labels of the batch: the classes' true shares, and the penalty's pairs share a label.
             return None if self.conditioning == "none" else batch["label"]
+
+        def generate(apply, nets, batch, rng):
+            if self.noisy_data:
+                noisy = batch["image"] + draw(NOISE["normal"], rng, batch, *spec.shape)
+                return noisy if apply is infer else (noisy, {})
+            return apply(generator, nets["generator"], noise(rng, batch)["noise"], label(batch))
 
         def judge(variables, image, batch, rng):
             return run(discriminator, variables, image, label(batch), rngs={"dropout": rng})
@@ -79,17 +87,16 @@ class Model:
 
         def init(rng: jax.Array, batch: Batch) -> Nets:
             keys = jax.random.split(rng, 3)
-            z = noise(keys[0], batch)
-            return {
-                "generator": generator.init(keys[1], z, label(batch), train=True),
-                "discriminator": discriminator.init(
-                    {"params": keys[2], "dropout": keys[2]}, batch["image"], label(batch), train=True
-                ),
-            }
+            judging = {"params": keys[2], "dropout": keys[2]}
+            nets = {"discriminator": discriminator.init(judging, batch["image"], label(batch), train=True)}
+            if not self.noisy_data:
+                z = noise(keys[0], batch)["noise"]
+                nets["generator"] = generator.init(keys[1], z, label(batch), train=True)
+            return nets
 
         def discriminator_loss(nets, batch, rng, step):
             keys = jax.random.split(rng, 5)
-            fake, _ = run(generator, nets["generator"], noise(keys[0], batch), label(batch))
+            fake, _ = generate(run, nets, batch, keys[0])
             on_real, on_fake, variables = judge_both(nets["discriminator"], fake, batch, keys[1:3])
             adversarial = loss.discriminator(on_real, on_fake)
             metrics = {"adversarial": adversarial, "real": on_real.mean(), "fake": on_fake.mean()}
@@ -101,23 +108,33 @@ class Model:
 
         def generator_loss(nets, batch, rng, step):
             keys = jax.random.split(rng)
-            fake, variables = run(generator, nets["generator"], noise(keys[0], batch), label(batch))
+            fake, variables = generate(run, nets, batch, keys[0])
             on_fake, _ = judge(nets["discriminator"], fake, batch, keys[1])
             return loss.generator(on_fake), ({"generator": variables}, {})
 
         def sample(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
-            made = {"image": infer(generator, nets["generator"], noise(rng, batch), label(batch))}
+            made = {"image": generate(infer, nets, batch, rng)}
             return made if self.conditioning == "none" else {**made, "label": batch["label"]}
+
+        def logits(nets: Nets, batch: Batch) -> jax.Array:
+            return infer(discriminator, nets["discriminator"], batch["image"], label(batch))
+
+        def features(nets: Nets, batch: Batch) -> list[jax.Array]:
+            """What each layer of the discriminator makes of images, where its architecture tells."""
+            variables, given = nets["discriminator"], (batch["image"], label(batch))
+            _, told = discriminator.apply(variables, *given, train=False, mutable="intermediates")
+            return list(told["intermediates"].get("features", ()))
 
         turns = self.discriminator_turns
         clip = self.clip if self.regularizer == "weight_clipping" else 0.0
         critic_optimizer = optimizers.build(self.discriminator_optimizer, turns, clip)
-        players = {
-            "discriminator": Player(("discriminator",), discriminator_loss, critic_optimizer, turns),
-            "generator": Player(("generator",), generator_loss, optimizers.build(self.generator_optimizer)),
-        }
+        players = {"discriminator": Player(("discriminator",), discriminator_loss, critic_optimizer, turns)}
+        probes = {"logits": logits, "features": features}
+        if self.noisy_data:
+            return [Phase("adversarial", Game(init, players, {"sample": sample}, given=True, probes=probes))]
+        players["generator"] = Player(("generator",), generator_loss, optimizers.build(self.generator_optimizer))
         ema = {"generator": self.ema_decay}
-        return [Phase("adversarial", Game(init, players, {"sample": sample}, ema=ema))]
+        return [Phase("adversarial", Game(init, players, {"sample": sample}, ema=ema, latents=noise, probes=probes))]
 
     def _penalty(self, critic, batch: Batch, fake: jax.Array, rng: jax.Array) -> jax.Array | None:
         if self.regularizer == "gradient_penalty":

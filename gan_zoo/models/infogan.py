@@ -6,6 +6,7 @@ make the codes visible, the discriminator's player because it owns Q, which shar
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax
@@ -15,7 +16,7 @@ from gan_zoo import losses, optimizers
 from gan_zoo.data import Spec
 from gan_zoo.errors import choose
 from gan_zoo.game import Batch, Game, Metrics, Nets, Phase, Player, infer, run
-from gan_zoo.noise import NOISE, draw
+from gan_zoo.noise import NOISE, latents
 from gan_zoo.registry import find
 
 
@@ -48,12 +49,18 @@ class Model:
         generator = family.Generator(shape=spec.shape, **self.generator)
         discriminator = family.Discriminator(self.categories, self.continuous, **self.discriminator)
 
+        codes_and_noise = partial(
+            latents,
+            {
+                "category": (lambda rng, shape, _: jax.random.randint(rng, shape, 0, self.categories), ()),
+                "continuous": (NOISE["uniform"], (self.continuous,)),
+                "noise": (NOISE[self.noise], (self.noise_size,)),
+            },
+        )
+
         def codes(rng: jax.Array, batch: Batch) -> Batch:
             """category int [B], continuous [B, J] and z [B, Z], the generator's whole input."""
-            keys = jax.random.split(rng, 3)
-            category = draw(lambda rng, shape, _: jax.random.randint(rng, shape, 0, self.categories), keys[0], batch)
-            continuous = draw(NOISE["uniform"], keys[1], batch, self.continuous)
-            return latent(category, continuous, draw(NOISE[self.noise], keys[2], batch, self.noise_size))
+            return latent(**codes_and_noise(rng, batch))
 
         def latent(category, continuous, noise) -> Batch:
             one_hot = jax.nn.one_hot(category, self.categories, dtype=noise.dtype)
@@ -119,5 +126,6 @@ class Model:
             "generator": Player(("generator",), generator_loss, optimizers.build(self.generator_optimizer)),
         }
         views = {"sample": sample, "categories": categories}
-        game = Game(init, players, views, scores, ema={"generator": self.ema_decay})
+        ema = {"generator": self.ema_decay}
+        game = Game(init, players, views, scores, ema=ema, latents=codes_and_noise)
         return [Phase("adversarial", game)]

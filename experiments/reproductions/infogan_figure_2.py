@@ -1,0 +1,39 @@
+"""Each code of an InfoGAN swept, all others kept.
+
+Above the ten values of the categorical code, below the continuous ones from -2 to 2; they were trained from -1 to 1.
+"""
+
+import numpy as np
+
+import gan_zoo
+from gan_zoo import figures
+from gan_zoo.reproduce import Result
+
+PAPER = "Chen et al. 2016, figure 2"
+COST = {"small": "a minute on two cores", "paper": "not run"}
+DIFFERS = "small: scikit-learn's 8x8 digits for MNIST. Rows are the first samples of seed 0, not chosen"
+NUMBERS = "none: the continuous codes turn and widen digits"
+
+ROWS, COLUMNS = 5, 10
+
+
+def get_runs(scale):
+    return {"run": {"config": f"configs/infogan.py:{'digits' if scale == 'small' else 'paper'}"}}
+
+
+def draw(runs, scale):
+    run = gan_zoo.load(runs["run"])
+    first = {name: np.repeat(x, COLUMNS, axis=0) for name, x in run.latents(ROWS).items()}  # [rows * columns, ...]
+    values = np.tile(np.linspace(-2, 2, COLUMNS), ROWS)
+    sweeps = {"category": {**first, "category": np.tile(np.arange(COLUMNS), ROWS)}}
+    for number in range(first["continuous"].shape[1]):
+        continuous = first["continuous"].copy()
+        continuous[:, number] = values
+        sweeps[f"continuous {number + 1}"] = {**first, "continuous": continuous}
+    parts, table, numbers = [], [["code", "mean change of a pixel along a row"]], {}
+    for name, latents in sweeps.items():
+        images = run.draw(latents).reshape(ROWS, COLUMNS, *run.spec.shape)
+        parts.append(figures.headed(figures.grid(images), [f"{name} code"]))
+        numbers[name] = float(images.std(axis=1).mean())
+        table.append([name, f"{numbers[name]:.3f}"])
+    return Result(np.concatenate(parts, axis=1), table, numbers)

@@ -1,0 +1,27 @@
+"""How large the patches are that pix2pix's discriminator judges: single pixels, patches, the whole image."""
+
+import gan_zoo
+from gan_zoo.compare import side_by_side
+from gan_zoo.reproduce import Result, scores_of
+
+PAPER = "Isola et al. 2017, figure 6 and table 3"
+COST = {"small": "16 minutes on two cores, after ./launch.sh data fashion_mnist", "paper": "not run"}
+DIFFERS = (
+    "small: edges to garments of 32x32, so that 34x34 sees all; L1, SSIM and sharpness for FCN scores; 1,500 rounds"
+)
+NUMBERS = "per-pixel accuracy of FCN-8s on Cityscapes: 1x1 .39, 16x16 .65, 70x70 .66, 286x286 .42 (from memory)"
+
+FIELDS = {"small": (1, 16, 34), "paper": (1, 16, 70, 286)}
+SCORES = ("l1", "ssim", "sharpness", "sharpness_of_truth")
+
+
+def get_runs(scale):
+    config = f"configs/pix2pix.py:{'edges2fashion' if scale == 'small' else 'paper'}"
+    fields = {"rounds": 1500} if scale == "small" else {}
+    sizes = {size: {"config": config, **fields, "discriminator.receptive_field": size} for size in FIELDS[scale]}
+    return {f"{size}x{size}": settings for size, settings in sizes.items()}
+
+
+def draw(runs, scale):
+    table, numbers = scores_of(runs, SCORES)
+    return Result(side_by_side(list(runs), [gan_zoo.load(folder) for folder in runs.values()]), table, numbers)
