@@ -11,7 +11,8 @@ from gan_zoo.data.images import to_bytes
 from gan_zoo.metrics.classifier import Classifier, trained_on
 from gan_zoo.metrics.images import sharpness, ssim
 from gan_zoo.metrics.neighbours import precision_recall_density_coverage
-from gan_zoo.trained import Trained
+from gan_zoo.trained import TRANSLATE, Trained
+from gan_zoo.two_domains import GENERATORS
 
 NEIGHBOURS = 5
 Values = dict[str, tuple[float, dict[str, Any]]]  # score -> value, and what its protocol adds
@@ -20,7 +21,8 @@ Values = dict[str, tuple[float, dict[str, Any]]]  # score -> value, and what its
 def translation_scores(trained: Trained, number: int, how: Mapping[str, Any]) -> dict[str, Any]:
     """Scores of the translations of ``number`` held-out images at most, each with its protocol ``how``.
 
-    l1 and cycle_l1 are mean absolute differences of images in [-1, 1]. Where both ways are learned, means of both.
+    l1 and cycle_l1 are mean absolute differences of images in [-1, 1]. Where both ways are learned, means of both;
+    where one is, there is no way back and no cycle_l1.
     """
     spec, config = trained.spec, trained.config
     if not spec.input_shape:
@@ -34,7 +36,11 @@ def translation_scores(trained: Trained, number: int, how: Mapping[str, Any]) ->
     ways = [there]
     if "back" in trained.game.views:
         ways.append({"truth": batch["input"], "given": batch["image"], "made": trained.make("back", batch["image"])})
-        values |= _unpaired(trained, ways, domains(train), domains(test))
+        again = zip(ways, reversed(TRANSLATE), strict=True)
+        cycles = [np.abs(trained.make(view, way["made"]) - way["given"]).mean() for way, view in again]
+        values["cycle_l1"] = float(np.mean(cycles)), {}
+    if set(GENERATORS) <= set(trained.nets):
+        values |= _unpaired(ways, domains(train), domains(test))
     if test.inputs is None:  # the counterpart is known
         values |= _nearness(ways, train, cycles="back" in trained.game.views)
     how = {**how, "given": f"{spec.name}/{test.split}", "fake_samples": len(numbers), "ways": len(ways)}
@@ -70,19 +76,13 @@ def _mean(train: Source, which: str) -> np.ndarray:
     return np.sum(parts, axis=0) / source.size / 127.5 - 1
 
 
-def _unpaired(trained: Trained, ways: list[dict[str, np.ndarray]], train: Source, test: Source) -> Values:
-    """What an independent classifier of the two domains sees in the translations, and how well they lead back."""
+def _unpaired(ways: list[dict[str, np.ndarray]], train: Source, test: Source) -> Values:
+    """What an independent classifier of the two domains sees in the translations."""
     judge = trained_on(train, test)
-    there, back = ways
-    cycle = [np.abs(trained.make("back", there["made"]) - there["given"]).mean()]
-    cycle.append(np.abs(trained.make("sample", back["made"]) - back["given"]).mean())
     own = {**judge.extractor.protocol}
-    values = {
-        "domain_classifier_accuracy": (judge.accuracy, {**own, "real_samples": judge.test_images}),
-        "cycle_l1": (float(np.mean(cycle)), {}),
-    }
+    values = {"domain_classifier_accuracy": (judge.accuracy, {**own, "real_samples": judge.test_images})}
     rates, covered = [], []
-    for domain, way in ((1, there), (0, back)):
+    for domain, way in zip((1, 0), ways, strict=False):
         features, classes = judge.extractor(to_bytes(way["made"]))
         rates.append(float((classes.argmax(axis=1) == domain).mean()))
         covered.append(_coverage(judge, train.arrays["image"][train.arrays["label"] == domain], features))

@@ -15,7 +15,7 @@ from gan_zoo.game import Batch, Game, Nets, Player, View, infer
 
 GENERATORS = ("generator_ab", "generator_ba")
 DISCRIMINATORS = ("discriminator_a", "discriminator_b")
-TITLES = {"translations": ("A", "A to B", "back to A", "B", "B to A", "back to B")}
+TITLES = ("A", "A to B", "back to A", "B", "B to A", "back to B")
 
 
 def check(member: str, spec: Spec) -> None:
@@ -43,14 +43,20 @@ def initial(generator: nn.Module, discriminator: nn.Module) -> Callable[[jax.Arr
     return init
 
 
-def game(init: Callable, players: Mapping[str, Player], generator: nn.Module, ema_decay: float) -> Game:
+def game(
+    init: Callable, players: Mapping[str, Player], generator: nn.Module, ema_decay: float, both_ways: bool = True
+) -> Game:
     """The players' game, seen through averages of the generators if ``ema_decay`` is not 0."""
     ema = {name: ema_decay for name in GENERATORS if ema_decay}
-    return Game(init, players, _views(generator), ema=ema, titles=TITLES, given=True)
+    titles = {"translations": TITLES if both_ways else TITLES[:2]}
+    return Game(init, players, _views(generator, both_ways), ema=ema, titles=titles, given=True)
 
 
-def _views(generator: nn.Module) -> dict[str, View]:
-    """ "sample" (A to B), "back" (B to A) and rows of A, A -> B, back to A, B, B -> A, back to B."""
+def _views(generator: nn.Module, both_ways: bool) -> dict[str, View]:
+    """ "sample" (A to B), "back" (B to A) and rows of A, A -> B, back to A, B, B -> A, back to B.
+
+    Of a game that learns only A to B, what belongs to that.
+    """
 
     def sample(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
         return {"image": infer(generator, nets["generator_ab"], batch["input"])}
@@ -62,7 +68,9 @@ def _views(generator: nn.Module) -> dict[str, View]:
         columns = []
         for given, there, again in ((batch["input"], *GENERATORS), (batch["image"], *reversed(GENERATORS))):
             made = infer(generator, nets[there], given)
+            if not both_ways:
+                return {"image": jnp.stack([given, made], axis=1)}
             columns += [given, made, infer(generator, nets[again], made)]
         return {"image": jnp.stack(columns, axis=1)}
 
-    return {"sample": sample, "back": back, "translations": translations}
+    return {"sample": sample, **({"back": back} if both_ways else {}), "translations": translations}

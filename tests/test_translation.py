@@ -268,6 +268,7 @@ class Copier:
     make = staticmethod(lambda view, images: images)
     held_out = trained.Trained.held_out
     examples = trained.Trained.examples
+    nets = {}
     dtype = np.float32
 
     @property
@@ -339,6 +340,9 @@ def test_discogans_variants_learn_one_way(variant):
     gradients = jax.jit(jax.grad(loss))({name: nets[name]["params"] for name in ("generator_ab", "generator_ba")})
     size = {name: sum(np.abs(leaf).sum() for leaf in jax.tree.leaves(part)) for name, part in gradients.items()}
     assert size["generator_ab"] > 0 and (size["generator_ba"] > 0) == (variant == "recongan")
+    assert set(game.views) == {"sample", "translations"}
+    pictures = jax.eval_shape(game.views["translations"], nets, batch, KEY)["image"]
+    assert pictures.shape[1] == len(game.titles["translations"]) == 2
 
 
 def test_feature_matching_by_hand():

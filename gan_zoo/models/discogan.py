@@ -94,5 +94,6 @@ class Model:
                 self.generator_turns,
             ),
         }
-        game = two_domains.game(two_domains.initial(generator, discriminator), players, generator, self.ema_decay)
+        init = two_domains.initial(generator, discriminator)
+        game = two_domains.game(init, players, generator, self.ema_decay, both_ways=len(ways) == 2)
         return [Phase("adversarial", game)]
