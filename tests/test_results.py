@@ -15,7 +15,7 @@ def trained(cache, tmp_path_factory):
     def get(name: str, seed: int = 0) -> dict:
         workdir = tmp_path_factory.mktemp("run")
         arguments = [str(PROJECT / name), f"--workdir={workdir}", f"--config.seed={seed}"]
-        run = command(arguments, environment(cache), timeout=1800)
+        run = command(arguments, environment(cache, XLA_FLAGS=""), timeout=3600)
         assert run.returncode == 0, run.stderr
         scores = result(workdir, "evaluation.json")["scores"]
         return {key: score["value"] for key, score in scores.items()}
@@ -40,3 +40,34 @@ def test_infogan_finds_the_classes(trained):
     runs = [trained("configs/infogan.py:digits", seed) for seed in range(3)]
     assert statistics.median(run["code_accuracy"] for run in runs) >= 0.8
     assert min(run["mutual_information"] for run in runs) >= 2.0
+
+
+# What must hold of a config's scores on held-out images.
+IMAGES = {
+    **dict.fromkeys(
+        ("configs/pix2pix.py:edges2fashion", "configs/pix2pix.py:emoji"),
+        lambda s: (
+            s["l1"] < min(s["l1_of_input"], s["l1_of_mean"]) and s["ssim"] > max(s["ssim_of_input"], s["ssim_of_mean"])
+        ),
+    ),
+    "configs/cyclegan.py:emoji": lambda s: (
+        s["l1"] < s["l1_of_input"] and s["translated_accuracy"] >= 0.8 and s["cycle_l1"] <= 0.1
+    ),
+    "configs/discogan.py:shoes2bags": lambda s: (
+        s["domain_classifier_accuracy"] >= 0.95 and s["translated_accuracy"] >= 0.95 and s["coverage"] >= 0.8
+    ),
+    "configs/srgan.py:photos": lambda s: (
+        s["psnr_srresnet"] >= s["psnr_bicubic"] + 0.5 and s["sharpness"] > s["sharpness_srresnet"]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_images_from_images(trained, cache, name):
+    data = name.partition(":")[2]
+    brought = command(
+        ["data", data if data in ("emoji", "photos") else "fashion_mnist"], environment(cache), timeout=900
+    )
+    assert brought.returncode == 0, brought.stderr
+    scores = trained(name)
+    assert IMAGES[name](scores), scores

@@ -15,7 +15,7 @@ from gan_zoo.architectures import srresnet
 from gan_zoo.errors import UserError
 from gan_zoo.layers import pixel_shuffle
 from gan_zoo.pretrained import perceptual
-from gan_zoo.resample import enlarged, shifted, shrunk
+from gan_zoo.resample import enlarged, shifted, shrunk, softened
 from gan_zoo.step import new_state, train_step
 
 KEY = jax.random.key(0)
@@ -202,3 +202,10 @@ def test_scores_of_enlarged_pictures(tmp_path):
     assert (bicubic == srgan).all() and (srresnet != srgan).any() and (original[120:] == 255).all()
     assert np.abs(srgan[:120, :160] - original[:120, :160]).mean() < 8
     assert (picture[:head] < 128).any()  # the titles
+
+
+def test_smoothing_takes_the_finest_pattern_away_and_keeps_the_mean():
+    grid = np.where(np.indices((8, 8)).sum(axis=0) % 2, 1.0, -1.0)[None, :, :, None]  # every other pixel
+    np.testing.assert_allclose(softened(jnp.asarray(grid)), 0, atol=1e-6)
+    image = np.random.default_rng(0).uniform(-1, 1, (2, 8, 8, 3))
+    np.testing.assert_allclose(softened(jnp.asarray(image)).mean(axis=(1, 2)), image.mean(axis=(1, 2)), atol=1e-6)

@@ -17,7 +17,7 @@ from gan_zoo.errors import UserError, choose
 from gan_zoo.game import Batch, Game, Nets, Phase, Player, infer, run
 from gan_zoo.pretrained.perceptual import KNOWN, perceptual
 from gan_zoo.registry import find
-from gan_zoo.resample import enlarged, shifted, shrunk
+from gan_zoo.resample import enlarged, shifted, shrunk, softened
 
 ADAM = {"name": "adam", "learning_rate": 1e-4, "b1": 0.9, "b2": 0.999}
 
@@ -29,7 +29,8 @@ class Model:
     ``content_weight`` 0.006 is the paper's rescaling of VGG's maps by 1 / 12.75, squared. What the paper has not: with
     a ``pixel_weight`` the generator also keeps close to the original's pixels, as ESRGAN's (Wang et al. 2018, section
     3.2; there in L1); with a ``shift`` the discriminator sees images moved at random by less than so many pixels (Zhao
-    et al. 2020, "translation"); with an ``ema_decay`` the generator is seen through its average.
+    et al. 2020, "translation"); where ``soften`` is set, discriminator and feature maps see smoothed images, so that no
+    grid of single pixels can please them; with an ``ema_decay`` the generator is seen through its average.
     """
 
     architecture: str = "srresnet"
@@ -37,6 +38,7 @@ class Model:
     content_weight: float = 0.006
     pixel_weight: float = 0.0
     shift: int = 0
+    soften: bool = False
     adversarial_weight: float = 1e-3
     ema_decay: float = 0.0
     generator: Mapping[str, Any] = field(default_factory=dict)
@@ -62,13 +64,15 @@ class Model:
                 "discriminator": discriminator.init(rng, batch["image"], train=True),
             }
 
+        soft = softened if self.soften else lambda image: image
+
         def pixel_loss(nets, batch, rng, step):
             made, variables = run(generator, nets["srresnet"], shrunk(batch["image"]))
             return jnp.mean((made - batch["image"]) ** 2), ({"srresnet": variables}, {})
 
         def discriminator_loss(nets, batch, rng, step):
             made, _ = run(generator, nets["generator"], shrunk(batch["image"]))
-            real, made = shifted(rng, self.shift, batch["image"], made)
+            real, made = shifted(rng, self.shift, soft(batch["image"]), soft(made))
             on_real, variables = run(discriminator, nets["discriminator"], real)
             on_fake, variables = run(discriminator, variables, made)
             metrics = {"real": on_real.mean(), "fake": on_fake.mean()}
@@ -77,8 +81,8 @@ class Model:
         def generator_loss(nets, batch, rng, step):
             made, variables = run(generator, nets["generator"], shrunk(batch["image"]))
             pixels = jnp.mean((made - batch["image"]) ** 2)
-            content = maps.distance(nets["maps"], made, batch["image"], rng) if maps else pixels
-            on_fake, _ = run(discriminator, nets["discriminator"], *shifted(rng, self.shift, made))
+            content = maps.distance(nets["maps"], soft(made), soft(batch["image"]), rng) if maps else pixels
+            on_fake, _ = run(discriminator, nets["discriminator"], *shifted(rng, self.shift, soft(made)))
             adversarial = losses.non_saturating_generator(on_fake)
             total = self.content_weight * content + self.pixel_weight * pixels + self.adversarial_weight * adversarial
             metrics = {"content": content, "pixels": pixels, "adversarial": adversarial}
