@@ -36,8 +36,8 @@ SETTINGS = {
         "rounds": 9000,
         "phases": {"pretraining": 9000, "adversarial": 2000},
         "content": "vgg54" if VGG else "efficientnet",
-        # EfficientNet's maps differ twenty times as much: at the paper's weight the adversary would have no say. Without
-        # shifts and smoothing a grid is drawn beside edges, which is sharp, and is not what the photographs are like.
+        # EfficientNet's maps differ twenty times as much: at the paper's weight the adversary would have no say.
+        # Without shifts and smoothing a grid is drawn beside edges: sharp, but not what photographs are like.
         "content_weight": 0.006 if VGG else 0.0002,
         "pixel_weight": 1.0,
         "adversarial_weight": 0.004,
