@@ -6,6 +6,7 @@
 On an AMD EPYC, Python 3.11, jax 0.10.2, held-out images, in brackets the input and the mean image:
     emoji, 12 minutes on one core: L1 .235 (.321, .425), SSIM .359 (.314, .176), sharpness 10.7 (truth 12.4)
     edges2fashion, 12 minutes on one core: L1 .124 (1.373, .449), SSIM .699 (.101, .139), sharpness 15.2 (truth 16.1)
+With L1 alone (--config.adversarial_weight=0): emoji .224, .387, sharpness 8.2; edges2fashion .118, .719, 12.6.
 """
 
 from gan_zoo.config import settings
