@@ -26,6 +26,17 @@ SETTINGS = {
         "generator_optimizer": ADAM,
         "discriminator_optimizer": ADAM,
     },
+    "fashion_mnist": {
+        "dataset": "fashion_mnist",
+        "architecture": "dcgan",
+        "conditioning": "projection",
+        "rounds": 3000,
+        "batch_size": 64,
+        "generator": {"width": 32},
+        "discriminator": {"width": 32, "norm": "none"},
+        "generator_optimizer": ADAM,
+        "discriminator_optimizer": ADAM,
+    },
     # The unconditional ResNet on CIFAR-10 (the paper's generator has minibatches of 128).
     "paper": {
         "dataset": "tfds:cifar10",

@@ -18,6 +18,16 @@ SETTINGS = {
         "generator_optimizer": FASTER,
         "discriminator_optimizer": FASTER,
     },
+    "fashion_mnist": {
+        "dataset": "fashion_mnist",
+        "conditioning": "concatenation",
+        "rounds": 3000,
+        "batch_size": 64,
+        "generator": {"width": 32},
+        "discriminator": {"width": 32},
+        "generator_optimizer": FASTER,
+        "discriminator_optimizer": FASTER,
+    },
     "25gaussians": {
         "dataset": "25gaussians",
         "architecture": "mlp",

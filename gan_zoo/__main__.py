@@ -175,9 +175,10 @@ def _report_runs(folder: Path, by: list[str]) -> None:
     report.save_csv(folder / "sweep.csv", folder, runs)
     (folder / "report.md").write_text("\n".join(report.markdown(table) for table in tables))
     report.save_plots(folder / "report.png", groups)
+    report.save_samples(folder / "samples.png", groups)
     for table in tables:
         _table(table)
-    print(f"tables and plots: {folder}/sweep.csv  report.md  report.png")
+    print(f"tables, plots and samples: {folder}/sweep.csv  report.md  report.png  samples.png")
 
 
 def sample(args: argparse.Namespace, overrides: list[str]) -> None:

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from gan_zoo import config as configs
-from gan_zoo import plots, workdir
+from gan_zoo import figures, plots, workdir
 from gan_zoo.errors import UserError, choose
 from gan_zoo.evaluate import RESULTS, same_protocol
 
 SEED = "seed"
-PANELS = 4  # plots in a row
+PANELS = 4  # plots or pictures in a row
+GAP = 8  # pixels between pictures
 Group = tuple[tuple[str, Any], ...]  # what the runs of a group have in common: (field, value) pairs
 
 
@@ -53,23 +55,27 @@ def axes(runs: Sequence[Run]) -> list[str]:
 
 
 def grouped(runs: Sequence[Run], by: Sequence[str]) -> dict[Group, list[Run]]:
-    """The runs by their values of some fields; without any, by all in which they differ but the seed.
+    """The runs by their values of some fields; without any, by all but the seed.
+
+    A sweep's folders seed_K lie in one that these settings name; elsewhere it is the fields in which the runs differ.
 
     Raises:
         UserError: a field that no run has.
     """
     for name in by:
         choose("field (--by)", name, sorted({name for run in runs for name in run.fields}))
-    by = by or [name for name in axes(runs) if name != SEED]
     groups: dict[Group, list[Run]] = {}
+    named = not by and all(run.folder.name.startswith(f"{SEED}_") for run in runs)
+    by = by or [name for name in axes(runs) if name != SEED]
     for run in runs:
-        groups.setdefault(tuple((name, _hashable(run.fields.get(name))) for name in by), []).append(run)
+        fields = tuple((name, _hashable(run.fields.get(name))) for name in by)
+        groups.setdefault((("", run.folder.parent.name),) if named else fields, []).append(run)
     return groups
 
 
 def title(group: Group) -> str:
     """A group in words: "loss=hinge generator.width=32"."""
-    return " ".join(f"{name}={value}" for name, value in group) or "all runs"
+    return " ".join(f"{name}={value}" if name else value for name, value in group) or "all runs"
 
 
 def tables(groups: Mapping[Group, Sequence[Run]]) -> list[list[list[str]]]:
@@ -138,6 +144,22 @@ def save_plots(file: Path, groups: Mapping[Group, Sequence[Run]]) -> None:
     handles = [Line2D([], [], **plots.style(number)) for number in range(len(groups))]
     figure.legend(handles, [title(group) for group in groups], loc="outside upper center", ncols=4)
     figure.savefig(file)
+
+
+def save_samples(file: Path, groups: Mapping[Group, Sequence[Run]]) -> None:
+    """The newest samples of each group's first run, in its title's place; nothing if there are none."""
+    cells = []
+    for group, (first, *_) in groups.items():
+        if drawn := sorted((first.folder / "samples").glob("sample_*.png")):
+            with Image.open(drawn[-1]) as image:
+                cells.append(figures.headed(np.asarray(image.convert("RGB")), [title(group)]))
+    if not cells:
+        return
+    height, width = np.max([cell.shape[:2] for cell in cells], axis=0)
+    cells += [np.full((0, 0, 3), 255, np.uint8)] * (-len(cells) % PANELS if len(cells) > PANELS else 0)
+    fit = lambda x: np.pad(x, [(0, height - len(x)), (0, width - x.shape[1] + GAP), (0, 0)], constant_values=255)
+    rows = [np.concatenate([fit(x) for x in cells[i : i + PANELS]], axis=1) for i in range(0, len(cells), PANELS)]
+    figures.save(file, np.concatenate(rows))
 
 
 def _cell(values: Sequence[float]) -> str:

@@ -5,8 +5,9 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from gan_zoo import plots, report, workdir
+from gan_zoo import figures, plots, report, workdir
 from gan_zoo.errors import UserError
 
 
@@ -79,6 +80,22 @@ def test_curves_and_their_picture(folder):
     assert set(plots.curves(runs[0].folder)) == {"generator/loss", "fid"}
     report.save_plots(folder / "report.png", report.grouped(runs, []))
     assert (folder / "report.png").stat().st_size > 5000
+
+
+def test_samples_of_each_group(folder):
+    groups = report.grouped(report.find(folder), [])
+    report.save_samples(folder / "samples.png", groups)
+    assert not (folder / "samples.png").exists()
+    for loss, size in {"hinge": (40, 30), "minimax": (30, 20)}.items():
+        for number, color in {100: "white", 200: "red"}.items():
+            file = folder / f"loss={loss}" / "seed_0" / "samples" / f"sample_{number:07d}.png"
+            file.parent.mkdir(exist_ok=True)
+            Image.new("RGB", size, color).save(file)
+    report.save_samples(folder / "samples.png", groups)
+    shown = np.asarray(Image.open(folder / "samples.png"))
+    assert shown.shape == (30 + figures.HEAD, 2 * (40 + report.GAP), 3)
+    red = (shown == (255, 0, 0)).all(axis=2)
+    assert red[:, : 40 + report.GAP].sum() == 40 * 30 and red[:, 40 + report.GAP :].sum() == 30 * 20
 
 
 def test_a_folder_without_finished_runs(tmp_path, refused_here):
