@@ -54,7 +54,7 @@ class Game:
             is a picture for people, {"image": [rows, columns, ...]}.
         scores: (nets, batch, rng) -> the member's own scores, computed from the networks alone.
         latents: (rng, batch) -> by name, what "sample" makes its images of; a batch may bring its own.
-        probes: name -> (nets, batch) -> whatever else one may ask of a batch, such as its logits [B].
+        probes: name -> (nets, batch, rng) -> whatever else one may ask of a batch, such as its logits [B].
         titles: view -> the titles of its columns.
         ema: network -> decay for each round of the average that views and scores see.
         inherits: network -> the network of the phase before that it begins as, where it is another one.
@@ -71,7 +71,7 @@ class Game:
     views: Mapping[str, View] = field(default_factory=dict)
     scores: Callable[[Nets, Batch, jax.Array], Metrics] | None = None
     latents: Callable[[jax.Array, Batch], Batch] | None = None
-    probes: Mapping[str, Callable[[Nets, Batch], Any]] = field(default_factory=dict)
+    probes: Mapping[str, Callable[[Nets, Batch, jax.Array], Any]] = field(default_factory=dict)
     titles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ema: Mapping[str, float] = field(default_factory=dict)
     inherits: Mapping[str, str] = field(default_factory=dict)

@@ -109,6 +109,11 @@ def categorical_information(logits: jax.Array, code: jax.Array) -> jax.Array:
     return jnp.log(logits.shape[-1]) + jnp.mean(jnp.take_along_axis(log_q, code[:, None], axis=1))
 
 
+def normal_divergence(mean: jax.Array, log_variance: jax.Array) -> jax.Array:
+    """KL(N(mean, variance) || N(0, 1)), summed over the last axis: [B, Z] -> [B] (Kingma and Welling 2014, app. B)."""
+    return 0.5 * jnp.sum(mean**2 + jnp.exp(log_variance) - log_variance - 1, axis=-1)
+
+
 def gaussian_log_likelihood(mean: jax.Array, code: jax.Array) -> jax.Array:
     """E sum_j log N(c_j; mean_j, 1) for continuous codes [B, J] (InfoGAN's code, fixed deviation)."""
     return jnp.mean(jnp.sum(-0.5 * jnp.log(2 * jnp.pi) - 0.5 * (code - mean) ** 2, axis=-1))

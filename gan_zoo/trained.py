@@ -108,7 +108,7 @@ class Trained:
         batch = data.example(self.spec, sizes.pop(), self.dtype, labels)
         return self.view("sample", {**batch, **floats(dict(latents), self.dtype)})["image"]
 
-    def probe(self, name: str, images: np.ndarray, labels: np.ndarray | None = None) -> Any:
+    def probe(self, name: str, images: np.ndarray, labels: np.ndarray | None = None, seed: int = 0) -> Any:
         """What one of the game's probes says of images float [N, H, W, C] in [-1, 1] (points: [N, 2]).
 
         Raises:
@@ -116,7 +116,7 @@ class Trained:
         """
         choose("probe", name, self.game.probes)
         batch = data.example(self.spec, len(images), self.dtype, labels) | {"image": images.astype(self.dtype)}
-        return jax.device_get(_compiled(self.game.probes[name])(self.nets, batch))
+        return jax.device_get(_compiled(self.game.probes[name])(self.nets, batch, jax.random.key(seed)))
 
     def batch(self, numbers: np.ndarray, labels: np.ndarray) -> Batch:
         """What the samples of these numbers [N] are made from: labels [N], or held-out inputs in their order."""

@@ -29,6 +29,7 @@ PAPERS = {
         **dict.fromkeys(("generator_ab", "generator_ba"), 5_513_856),
         **dict.fromkeys(("discriminator_a", "discriminator_b"), 2_765_568),
     },
+    "autoencoder.py:paper": {"encoder": 330_040, "decoder": 322_784},
     "srgan.py:paper": {"srresnet": 1_549_462, "generator": 1_549_462, "discriminator": 23_565_505},
 }
 # gan.py's or dcgan.py's networks; or long to compile: their eight devices are compared in the slow tests.

@@ -77,6 +77,7 @@ ALLOWED = {
     "losses": set(),
     "errors": set(),
     "resample": set(),
+    "corruptions": set(),
     "winograd": set(),
     "conv": {"arithmetic", "winograd"},
     "layers": {"arithmetic", "conv", "errors"},
@@ -102,7 +103,19 @@ ALLOWED = {
     "pretrained.perceptual": {"errors", "pretrained", "resample"} | within("pretrained"),
     "watch": {"errors"},
     **{
-        name: {"losses", "optimizers", "data", "errors", "game", "noise", "pool", "registry", "two_domains", "resample"}
+        name: {
+            "losses",
+            "optimizers",
+            "data",
+            "errors",
+            "game",
+            "noise",
+            "pool",
+            "registry",
+            "two_domains",
+            "resample",
+            "corruptions",
+        }
         | {"models", "pretrained"}
         | within("pretrained")
         for name in within("models")

@@ -35,7 +35,7 @@ def shrunk(name: str, *overrides: str):
     """A config with narrow networks and at most two turns for each player."""
     config = configs.load(str(PROJECT / name), [])
     narrow = []
-    for network in ("generator", "discriminator"):
+    for network in {"generator", "discriminator", "encoder", "decoder"} & set(config):
         for field, value in config[network].items():
             small = {"width": 8, "dense": 32, "q_dense": 16, "blocks": 1}.get(field)
             if field == "hidden":

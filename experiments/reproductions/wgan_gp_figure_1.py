@@ -59,7 +59,7 @@ def layers(folder):
     points = jnp.asarray(data.load(run.config.dataset, "train").take(np.arange(1000))["image"])
 
     def value(critic):
-        return run.game.probes["logits"]({**run.nets, "discriminator": critic}, {"image": points}).mean()
+        return run.game.probes["logits"]({**run.nets, "discriminator": critic}, {"image": points}, None).mean()
 
     critic = run.nets["discriminator"]
     names = [f"Dense_{number}" for number in range(LAYERS)] + ["output"]

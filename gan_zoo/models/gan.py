@@ -116,10 +116,10 @@ class Model:
             made = {"image": generate(infer, nets, batch, rng)}
             return made if self.conditioning == "none" else {**made, "label": batch["label"]}
 
-        def logits(nets: Nets, batch: Batch) -> jax.Array:
+        def logits(nets: Nets, batch: Batch, rng: jax.Array) -> jax.Array:
             return infer(discriminator, nets["discriminator"], batch["image"], label(batch))
 
-        def features(nets: Nets, batch: Batch) -> list[jax.Array]:
+        def features(nets: Nets, batch: Batch, rng: jax.Array) -> list[jax.Array]:
             """What each layer of the discriminator makes of images, where its architecture tells."""
             variables, given = nets["discriminator"], (batch["image"], label(batch))
             _, told = discriminator.apply(variables, *given, train=False, mutable="intermediates")

@@ -1,0 +1,75 @@
+"""What is done to images that an autoencoder has to mend: noise, and holes; pure functions, on the device.
+
+Each takes (rng, images float [B, H, W, C] in [-1, 1], level) and gives the corrupted images, in [-1, 1] as an image
+file would be, and the mask [B, H, W, 1] of the pixels that are missing: 1 there; noise misses none.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+Corrupted = tuple[jax.Array, jax.Array]
+
+
+def none(rng: jax.Array, images: jax.Array, level: float) -> Corrupted:
+    """The images as they are."""
+    return images, jnp.zeros_like(images[..., :1])
+
+
+def gaussian(rng: jax.Array, images: jax.Array, level: float) -> Corrupted:
+    """Normal noise of this deviation, in the units of images in [0, 1]."""
+    noisy = images + 2 * level * jax.random.normal(rng, images.shape, images.dtype)
+    return jnp.clip(noisy, -1, 1), jnp.zeros_like(images[..., :1])
+
+
+def masking(rng: jax.Array, images: jax.Array, level: float) -> Corrupted:
+    """This share of the pixels is black (Vincent et al. 2008); which ones is not told."""
+    black = jax.random.bernoulli(rng, level, (*images.shape[:3], 1))
+    return jnp.where(black, -1, images), jnp.zeros_like(images[..., :1])
+
+
+def salt_and_pepper(rng: jax.Array, images: jax.Array, level: float) -> Corrupted:
+    """This share of the pixels is black or white, evenly."""
+    keys = jax.random.split(rng)
+    struck = jax.random.bernoulli(keys[0], level, (*images.shape[:3], 1))
+    value = jnp.where(jax.random.bernoulli(keys[1], 0.5, struck.shape), 1.0, -1.0)
+    return jnp.where(struck, value.astype(images.dtype), images), jnp.zeros_like(images[..., :1])
+
+
+def pixels(rng: jax.Array, images: jax.Array, level: float) -> Corrupted:
+    """This share of the pixels is missing, anywhere."""
+    return _without(images, jax.random.bernoulli(rng, level, (*images.shape[:3], 1)))
+
+
+def centre(rng: jax.Array, images: jax.Array, level: float) -> Corrupted:
+    """A rectangle in the middle is missing, of this share of either side (Pathak et al. 2016: a half)."""
+    start = (1 - level) / 2
+    return _square(images, level, jnp.full((len(images), 2), start, images.dtype))
+
+
+def square(rng: jax.Array, images: jax.Array, level: float) -> Corrupted:
+    """The same, anywhere in the image."""
+    start = jax.random.uniform(rng, (len(images), 2), images.dtype, 0, 1 - level)
+    return _square(images, level, start)
+
+
+CORRUPTIONS: dict[str, Callable[[jax.Array, jax.Array, float], Corrupted]] = {
+    f.__name__: f for f in (none, gaussian, masking, salt_and_pepper, pixels, centre, square)
+}
+HOLES = ("pixels", "centre", "square")  # those that say what is missing
+
+
+def _square(images: jax.Array, level: float, start: jax.Array) -> Corrupted:
+    inside = []
+    for axis, size in enumerate(images.shape[1:3]):
+        side = round(level * size)
+        first = jnp.round(start[:, axis] * size)[:, None]
+        place = jnp.arange(size)
+        inside.append((place >= first) & (place < first + side))
+    return _without(images, (inside[0][:, :, None] & inside[1][:, None, :])[..., None])
+
+
+def _without(images: jax.Array, missing: jax.Array) -> Corrupted:
+    """Missing pixels are gray."""
+    return jnp.where(missing, 0, images), missing.astype(images.dtype)

@@ -1,0 +1,187 @@
+"""Autoencoders: what is done to images, the losses by hand, and how what is made is scored."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import norm
+from tools import PROJECT
+
+from gan_zoo import config as configs
+from gan_zoo import data, losses
+from gan_zoo.corruptions import CORRUPTIONS
+from gan_zoo.errors import UserError
+from gan_zoo.reconstructions import codes, reconstruction_scores
+from gan_zoo.step import new_state
+from gan_zoo.trained import Trained
+
+KEY = jax.random.key(0)
+
+
+def trained(*overrides, name="digits"):
+    """An untrained run on digits."""
+    config = configs.load(str(PROJECT / f"configs/autoencoder.py:{name}"), ["config.dataset=digits", *overrides])
+    spec, (phase,) = configs.build(config)
+    state = new_state(phase.game, KEY, data.example(spec, 8))
+    return Trained(config, spec, phase.game, state, 0)
+
+
+def images(number=64, shape=(8, 8, 1)):
+    return jnp.asarray(np.random.default_rng(0).uniform(-0.9, 0.9, (number, *shape)), jnp.float32)
+
+
+def test_gaussian_noise_has_its_deviation_in_units_of_0_to_1():
+    flat = jnp.zeros((50, 20, 20, 1))
+    noisy, missing = CORRUPTIONS["gaussian"](KEY, flat, 0.1)
+    assert float((noisy / 2).std()) == pytest.approx(0.1, rel=0.02) and not missing.any()
+    assert np.abs(CORRUPTIONS["gaussian"](KEY, flat, 3.0)[0]).max() == 1
+
+
+@pytest.mark.parametrize("name, values", [("masking", {-1}), ("salt_and_pepper", {-1, 1})])
+def test_struck_pixels(name, values):
+    given = images(shape=(8, 8, 3))
+    struck, missing = CORRUPTIONS[name](KEY, given, 0.25)
+    changed = np.asarray(struck != given)
+    assert (changed.all(axis=-1) == changed.any(axis=-1)).all()  # all channels of a pixel
+    assert changed.mean() == pytest.approx(0.25, abs=0.03) and not missing.any()
+    found, counts = np.unique(np.asarray(struck)[changed], return_counts=True)
+    assert set(found) == values and counts.min() / counts.sum() > 0.4 / len(values) * 2 - 0.1
+
+
+@pytest.mark.parametrize("name, share", [("pixels", 0.5), ("centre", 0.25), ("square", 0.25)])
+def test_holes_are_gray_and_told(name, share):
+    given = images()
+    holed, missing = CORRUPTIONS[name](KEY, given, 0.5)
+    assert missing.shape == (64, 8, 8, 1)
+    np.testing.assert_array_equal(holed, np.where(missing, 0, given))
+    shares = np.asarray(missing).mean(axis=(1, 2, 3))
+    assert shares.mean() == pytest.approx(share, abs=0.03)
+    if name == "centre":
+        assert missing[:, 2:6, 2:6].all()
+    if name == "square":
+        assert (shares == share).all() and len(np.unique(np.asarray(missing), axis=0)) > 5
+
+
+def test_the_divergence_is_a_monte_carlo_estimate():
+    mean, log_variance = np.array([0.5, -1.0, 0.0]), np.array([-1.0, 0.3, -2.0])
+    exact = float(losses.normal_divergence(jnp.asarray(mean)[None], jnp.asarray(log_variance)[None])[0])
+    deviation = np.exp(log_variance / 2)
+    z = mean + deviation * np.random.default_rng(0).normal(size=(400_000, 3))
+    estimate = (norm.logpdf(z, mean, deviation) - norm.logpdf(z)).sum(axis=1).mean()
+    assert exact == pytest.approx(estimate, rel=0.01)
+    assert float(losses.normal_divergence(jnp.zeros((1, 3)), jnp.zeros((1, 3)))[0]) == 0
+
+
+@pytest.mark.parametrize("loss", ["mse", "bce"])
+def test_the_loss_by_hand(loss):
+    """Mean squares, or cross entropies, of pixels in [0, 1]; of holes over what was missing."""
+    run = trained(f"config.loss={loss}", "config.corruption=centre", "config.level=0.5")
+    batch = {"image": images(8)}
+    value, (_, metrics) = run.game.players["autoencoder"].loss(run.nets, batch, KEY, 0)
+    # At the start the decoder's last bias is 0; with its kernel at 0 every logit is: each pixel is 1/2.
+    blank = jax.tree.map(jnp.zeros_like, run.nets["decoder"]["params"])
+    flat = {**run.nets, "decoder": {**run.nets["decoder"], "params": blank}}
+    unit = (np.asarray(batch["image"])[:, 2:6, 2:6] + 1) / 2
+    wanted = np.mean((0.5 - unit) ** 2) if loss == "mse" else np.log(2)
+    found = run.game.players["autoencoder"].loss(flat, batch, KEY, 0)[0]
+    assert float(found) == pytest.approx(wanted, rel=1e-5)
+    assert float(value) == float(metrics["reconstruction"]) != float(found)
+
+
+def test_the_variational_loss_is_the_negative_elbo():
+    run = trained("config.beta=1.0", name="vae")
+    value, (_, metrics) = run.game.players["autoencoder"].loss(run.nets, {"image": images(8)}, KEY, 0)
+    assert float(value) == pytest.approx(-float(metrics["elbo"]), rel=1e-6)
+    parts = metrics["reconstruction"] * 64 + metrics["kl"]
+    assert float(value) == pytest.approx(float(parts), rel=1e-5)
+    twice = trained("config.beta=3.0", name="vae").game.players["autoencoder"]
+    assert float(twice.loss(run.nets, {"image": images(8)}, KEY, 0)[0] - value) == pytest.approx(
+        2 * float(metrics["kl"]), rel=1e-4
+    )
+
+
+def test_samples_of_a_variational_one_are_made_of_noise():
+    run = trained(name="vae")
+    latents = run.latents(5)
+    assert latents["noise"].shape == (5, run.config.latent_size)
+    assert run.draw(latents).shape == (5, 8, 8, 1)
+    with pytest.raises(UserError, match="makes its samples of images"):
+        trained().latents(5)
+
+
+def test_a_context_encoder_has_two_players():
+    """The discriminator sees the picture with its hole filled; outside the hole it is the one that was given."""
+    sizes = ["config.discriminator.receptive_field=1", "config.discriminator.width=4"]
+    run = trained("config.corruption=centre", "config.level=0.5", "config.adversarial_weight=0.25", *sizes)
+    batch = {"image": images(8)}
+    total, (_, parts) = run.game.players["autoencoder"].loss(run.nets, batch, KEY, 0)
+    assert float(total) == pytest.approx(0.75 * float(parts["reconstruction"]) + 0.25 * float(parts["adversarial"]))
+    made = run.probe("restore", np.asarray(batch["image"]))
+    outside = np.asarray(made["missing"]) == 0
+    np.testing.assert_array_equal(made["image"][outside], np.asarray(batch["image"])[outside])
+    assert set(run.game.players) == {"discriminator", "autoencoder"}
+
+
+def unmended(run):
+    """Lets a run give back what it was given."""
+    restore = run.game.probes["restore"]
+
+    def same(nets, batch, rng):
+        made = restore(nets, batch, rng)
+        return {**made, "image": made["given"]}
+
+    run.game = dataclasses.replace(run.game, probes={**run.game.probes, "restore": same})
+
+
+def test_scores_of_noise_that_is_not_mended():
+    """An autoencoder that gives back what it was given has the PSNR of the noise."""
+    run = trained("config.corruption=gaussian", "config.level=0.1")
+    unmended(run)
+    scores = reconstruction_scores(run, 200, {"version": "1"})
+    assert scores["psnr"]["value"] == scores["psnr_noisy"]["value"] == pytest.approx(21.5, abs=1.5)
+    assert scores["psnr"]["corruption"] == "gaussian" and scores["psnr"]["fake_samples"] == 200
+    assert 0 < scores["precision_at_10"]["value"] < 1
+
+
+def test_scores_of_holes_filled_with_gray():
+    run = trained("config.corruption=centre", "config.level=0.5")
+    unmended(run)
+    scores = reconstruction_scores(run, 100, {})
+    test, train = (data.load("digits", split).arrays["image"] / 255 for split in ("test", "train"))
+    hole = test[:100, 2:6, 2:6]
+    assert scores["mask_error"]["value"] == pytest.approx(np.mean((hole - 128 / 255) ** 2), abs=2e-3)
+    mean = train.mean(axis=0)[2:6, 2:6]
+    assert scores["mask_error_of_mean"]["value"] == pytest.approx(np.mean((hole - mean) ** 2), rel=1e-6)
+
+
+def test_a_set_without_one_class():
+    whole = data.load("digits", "train").arrays["label"]
+    train, test = (data.load("without:digits:3", split) for split in ("train", "test"))
+    assert train.size == (whole != 3).sum() and not train.arrays["label"].any()
+    assert test.arrays["label"].sum() == (data.load("digits", "test").arrays["label"] == 3).sum() > 0
+    scores = reconstruction_scores(trained("config.dataset=without:digits:3"), 360, {})
+    assert 0 < scores["anomaly_auc"]["value"] < 1 and "precision_at_10" not in scores
+    for name, words in {"without:digits:10": "10 labels", "without:digits": "write without:DATA:LABEL"}.items():
+        with pytest.raises(UserError, match=words):
+            data.spec(name)
+
+
+def test_codes_do_not_depend_on_what_else_is_encoded():
+    run, test = trained(), data.load("digits", "test").arrays["image"]
+    np.testing.assert_allclose(codes(run, test[:7])[:3], codes(run, test[:3]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "overrides, words",
+    [
+        (["config.latent_size=0"], "from 1"),
+        (["config.corruption=square", "config.level=1.5"], "below 1"),
+        (["config.variational=True", "config.corruption=gaussian"], "whole images"),
+        (["config.dataset=25gaussians"], "autoencoder"),
+    ],
+)
+def test_settings_that_do_not_fit(overrides, words):
+    with pytest.raises(UserError, match=words):
+        configs.build(configs.load(str(PROJECT / "configs/autoencoder.py:digits"), overrides))
