@@ -34,7 +34,7 @@ SETTINGS = {
         "flip": True,
         "batch_size": 8,
         "rounds": 9000,
-        "phases": {"pretraining": 9000, "adversarial": 2000},
+        "phases": {"pretraining": 9000, "adversarial": 1500},
         "content": "vgg54" if VGG else "efficientnet",
         # EfficientNet's maps differ twenty times as much: at the paper's weight the adversary would have no say.
         # Without shifts and smoothing a grid is drawn beside edges: sharp, but not what photographs are like.
