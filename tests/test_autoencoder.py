@@ -14,6 +14,7 @@ from gan_zoo import data, losses
 from gan_zoo.corruptions import CORRUPTIONS
 from gan_zoo.errors import UserError
 from gan_zoo.reconstructions import codes, reconstruction_scores
+from gan_zoo.registry import find
 from gan_zoo.step import new_state
 from gan_zoo.trained import Trained
 
@@ -72,6 +73,17 @@ def test_the_divergence_is_a_monte_carlo_estimate():
     estimate = (norm.logpdf(z, mean, deviation) - norm.logpdf(z)).sum(axis=1).mean()
     assert exact == pytest.approx(estimate, rel=0.01)
     assert float(losses.normal_divergence(jnp.zeros((1, 3)), jnp.zeros((1, 3)))[0]) == 0
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "mlp_autoencoder"])
+@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (16, 24, 3)])
+def test_encoders_and_decoders_of_any_size(name, shape):
+    family, image = find("architectures", name), jnp.zeros((2, *shape))
+    encoder, decoder = family.Encoder(7), family.Decoder(shape)
+    code = jax.eval_shape(lambda: encoder.init_with_output(KEY, image, train=True)[0])
+    assert code.shape == (2, 7)
+    made = jax.eval_shape(lambda: decoder.init_with_output(KEY, jnp.zeros((2, 7)), train=True)[0])
+    assert made.shape == image.shape
 
 
 @pytest.mark.parametrize("loss", ["mse", "bce"])

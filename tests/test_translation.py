@@ -264,11 +264,11 @@ class Copier:
         self.config, _ = shrunk(name)
         self.spec, (phase,) = configs.build(self.config)
         self.game = phase.game
+        self.nets = {name: {} for player in phase.game.players.values() for name in player.owns}
 
     make = staticmethod(lambda view, images: images)
     held_out = trained.Trained.held_out
     examples = trained.Trained.examples
-    nets = {}
     dtype = np.float32
 
     @property
