@@ -47,7 +47,7 @@ def draw(runs, scale):
         below.set(yticks=(0, 1), yticklabels=("z", "x"), ylim=(0, 1), xlim=(-4, 4))
         likely = data > 0.02  # where there are data for D to be right about
         gaps = {
-            "largest |D - 1/2|": float(np.abs(judged - 0.5)[likely].max()),
+            "distance of D from 1/2": float(np.abs(judged - 0.5)[likely].max()),
             "1-Wasserstein": float(np.abs(np.sort(made) - norm.ppf((np.arange(SAMPLES) + 0.5) / SAMPLES)).mean()),
         }
         numbers[rounds] = gaps

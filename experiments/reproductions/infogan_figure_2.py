@@ -1,6 +1,6 @@
 """Each code of an InfoGAN swept, all others kept.
 
-Above the ten values of the categorical code, below the continuous ones from -2 to 2; they were trained from -1 to 1.
+Left the ten values of the categorical code, right the continuous ones from -2 to 2; they were trained from -1 to 1.
 """
 
 import numpy as np
