@@ -14,28 +14,23 @@ PAPER_ADAM = {
     "schedule": "linear",
     "decay_rounds": 50_000,
 }
+IMAGES = {
+    "architecture": "dcgan",
+    "conditioning": "projection",
+    "rounds": 3000,
+    "batch_size": 64,
+    "discriminator": {"norm": "none"},
+    "generator_optimizer": ADAM,
+    "discriminator_optimizer": ADAM,
+}
 SETTINGS = {
     # The projection discriminator and conditional BatchNorm (Miyato and Koyama 2018).
-    "digits": {
-        "dataset": "digits",
-        "architecture": "dcgan",
-        "conditioning": "projection",
-        "rounds": 3000,
-        "batch_size": 64,
-        "discriminator": {"norm": "none"},
-        "generator_optimizer": ADAM,
-        "discriminator_optimizer": ADAM,
-    },
+    "digits": {**IMAGES, "dataset": "digits"},
     "fashion_mnist": {
+        **IMAGES,
         "dataset": "fashion_mnist",
-        "architecture": "dcgan",
-        "conditioning": "projection",
-        "rounds": 3000,
-        "batch_size": 64,
         "generator": {"width": 32},
         "discriminator": {"width": 32, "norm": "none"},
-        "generator_optimizer": ADAM,
-        "discriminator_optimizer": ADAM,
     },
     # The unconditional ResNet on CIFAR-10 (the paper's generator has minibatches of 128).
     "paper": {

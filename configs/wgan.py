@@ -9,25 +9,16 @@ from gan_zoo.config import settings
 
 RMSPROP = {"name": "rmsprop", "learning_rate": 5e-5, "decay": 0.99, "eps_in_sqrt": False}
 FASTER = {**RMSPROP, "learning_rate": 5e-4}
+IMAGES = {
+    "conditioning": "concatenation",
+    "rounds": 3000,
+    "batch_size": 64,
+    "generator_optimizer": FASTER,
+    "discriminator_optimizer": FASTER,
+}
 SETTINGS = {
-    "digits": {
-        "dataset": "digits",
-        "conditioning": "concatenation",
-        "rounds": 3000,
-        "batch_size": 64,
-        "generator_optimizer": FASTER,
-        "discriminator_optimizer": FASTER,
-    },
-    "fashion_mnist": {
-        "dataset": "fashion_mnist",
-        "conditioning": "concatenation",
-        "rounds": 3000,
-        "batch_size": 64,
-        "generator": {"width": 32},
-        "discriminator": {"width": 32},
-        "generator_optimizer": FASTER,
-        "discriminator_optimizer": FASTER,
-    },
+    "digits": {**IMAGES, "dataset": "digits"},
+    "fashion_mnist": {**IMAGES, "dataset": "fashion_mnist", "generator": {"width": 32}, "discriminator": {"width": 32}},
     "25gaussians": {
         "dataset": "25gaussians",
         "architecture": "mlp",

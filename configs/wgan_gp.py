@@ -31,26 +31,22 @@ POINTS = {
     "sample_every": 2000,
     "checkpoint_every": 1000,
 }
+IMAGES = {
+    "architecture": "dcgan",
+    "conditioning": "concatenation",
+    "rounds": 2000,
+    "batch_size": 64,
+    "generator": {"width": 32},
+    "discriminator": {"width": 32, "norm": "none"},
+    "generator_optimizer": adam(1e-3, 2000),
+    "discriminator_optimizer": adam(1e-3, 2000),
+}
 SETTINGS = {
-    "digits": {
-        "dataset": "digits",
-        "architecture": "dcgan",
-        "conditioning": "concatenation",
-        "rounds": 2000,
-        "batch_size": 64,
-        "generator": {"width": 32},
-        "discriminator": {"width": 32, "norm": "none"},
-        "generator_optimizer": adam(1e-3, 2000),
-        "discriminator_optimizer": adam(1e-3, 2000),
-    },
+    "digits": {**IMAGES, "dataset": "digits"},
     "fashion_mnist": {
+        **IMAGES,
         "dataset": "fashion_mnist",
-        "architecture": "dcgan",
-        "conditioning": "concatenation",
         "rounds": 3000,
-        "batch_size": 64,
-        "generator": {"width": 32},
-        "discriminator": {"width": 32, "norm": "none"},
         "generator_optimizer": adam(1e-3, 3000),
         "discriminator_optimizer": adam(1e-3, 3000),
     },

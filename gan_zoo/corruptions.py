@@ -9,6 +9,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from gan_zoo.noise import draw
+
 Corrupted = tuple[jax.Array, jax.Array]
 
 
@@ -19,27 +21,27 @@ def none(rng: jax.Array, images: jax.Array, level: float) -> Corrupted:
 
 def gaussian(rng: jax.Array, images: jax.Array, level: float) -> Corrupted:
     """Normal noise of this deviation, in the units of images in [0, 1]."""
-    noisy = images + 2 * level * jax.random.normal(rng, images.shape, images.dtype)
+    noisy = images + 2 * level * draw(jax.random.normal, rng, {"image": images}, *images.shape[1:])
     return jnp.clip(noisy, -1, 1), jnp.zeros_like(images[..., :1])
 
 
 def masking(rng: jax.Array, images: jax.Array, level: float) -> Corrupted:
     """This share of the pixels is black (Vincent et al. 2008); which ones is not told."""
-    black = jax.random.bernoulli(rng, level, (*images.shape[:3], 1))
+    black = _uniform(rng, images) < level
     return jnp.where(black, -1, images), jnp.zeros_like(images[..., :1])
 
 
 def salt_and_pepper(rng: jax.Array, images: jax.Array, level: float) -> Corrupted:
     """This share of the pixels is black or white, evenly."""
     keys = jax.random.split(rng)
-    struck = jax.random.bernoulli(keys[0], level, (*images.shape[:3], 1))
-    value = jnp.where(jax.random.bernoulli(keys[1], 0.5, struck.shape), 1.0, -1.0)
+    struck = _uniform(keys[0], images) < level
+    value = jnp.where(_uniform(keys[1], images) < 0.5, 1.0, -1.0)
     return jnp.where(struck, value.astype(images.dtype), images), jnp.zeros_like(images[..., :1])
 
 
 def pixels(rng: jax.Array, images: jax.Array, level: float) -> Corrupted:
     """This share of the pixels is missing, anywhere."""
-    return _without(images, jax.random.bernoulli(rng, level, (*images.shape[:3], 1)))
+    return _without(images, _uniform(rng, images) < level)
 
 
 def centre(rng: jax.Array, images: jax.Array, level: float) -> Corrupted:
@@ -50,7 +52,7 @@ def centre(rng: jax.Array, images: jax.Array, level: float) -> Corrupted:
 
 def square(rng: jax.Array, images: jax.Array, level: float) -> Corrupted:
     """The same, anywhere in the image."""
-    start = jax.random.uniform(rng, (len(images), 2), images.dtype, 0, 1 - level)
+    start = (1 - level) * draw(jax.random.uniform, rng, {"image": images}, 2)
     return _square(images, level, start)
 
 
@@ -58,6 +60,11 @@ CORRUPTIONS: dict[str, Callable[[jax.Array, jax.Array, float], Corrupted]] = {
     f.__name__: f for f in (none, gaussian, masking, salt_and_pepper, pixels, centre, square)
 }
 HOLES = ("pixels", "centre", "square")  # those that say what is missing
+
+
+def _uniform(rng: jax.Array, images: jax.Array) -> jax.Array:
+    """A number in [0, 1) for each pixel: [B, H, W, 1]."""
+    return draw(jax.random.uniform, rng, {"image": images}, *images.shape[1:3], 1)
 
 
 def _square(images: jax.Array, level: float, start: jax.Array) -> Corrupted:

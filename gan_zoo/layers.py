@@ -25,8 +25,8 @@ def SCALES(rng: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> 
     return 1 + WEIGHTS(rng, shape, dtype)
 
 
-def check_halvings(family: str, shape: tuple[int, ...]) -> None:
-    """Refuses an image that cannot be halved twice, before anything is compiled.
+def check_halvings(family: str, shape: tuple[int, ...], instead: str = "mlp") -> None:
+    """Refuses an image that cannot be halved twice, before anything is compiled; ``instead`` takes every shape.
 
     Raises:
         UserError: says what to change.
@@ -34,7 +34,7 @@ def check_halvings(family: str, shape: tuple[int, ...]) -> None:
     if len(shape) != 3 or halvings(*shape[:2]) < 2:
         raise UserError(
             f"{family} cannot make images of shape {shape}: height and width must be multiples of 4. Set "
-            "config.image_shape (the images are resized) or choose config.architecture=mlp"
+            f"config.image_shape (the images are resized) or choose config.architecture={instead}"
         )
 
 

@@ -29,7 +29,7 @@ def reconstruction_scores(trained: Trained, number: int, how: Mapping[str, Any])
         return {}
     config, test = trained.config, trained.test
     truth = test.take(np.arange(min(number, test.size)))
-    found = _in_parts(lambda images: trained.probe("restore", images, seed=1), truth["image"])
+    found = _in_parts(lambda images, part: trained.probe("restore", images, seed=part), truth["image"])
     made, given = to_bytes(found["image"]), to_bytes(found["given"])
     values: Values = {"psnr": (float(psnr(made, truth["image"]).mean()), {})}
     if found["missing"].any():
@@ -42,8 +42,11 @@ def reconstruction_scores(trained: Trained, number: int, how: Mapping[str, Any])
     values["sharpness"] = float(sharpness(made).mean()), {}
     values["sharpness_of_truth"] = float(sharpness(truth["image"]).mean()), {}
     if "bound" in trained.game.probes:
-        bound = _in_parts(lambda images: trained.probe("bound", images, seed=1), truth["image"])
-        values |= {name: (float(x.mean()), {"unit": "nats for each image", "drawn": 1}) for name, x in bound.items()}
+        bound = _in_parts(lambda images, part: trained.probe("bound", images, seed=part), truth["image"])
+        values |= {
+            name: (float(x.mean()), {"unit": "nats for each image", "drawn": 1, "pixels": "Bernoulli"})
+            for name, x in bound.items()
+        }
     if config.dataset.startswith("without:"):
         errors = ((made / 255.0 - truth["image"] / 255.0) ** 2).mean(axis=(1, 2, 3))
         values["anomaly_auc"] = float(roc_auc_score(truth["label"], errors)), {"strange": int(truth["label"].sum())}
@@ -56,26 +59,24 @@ def reconstruction_scores(trained: Trained, number: int, how: Mapping[str, Any])
 
 def codes(trained: Trained, images: np.ndarray) -> np.ndarray:
     """Codes [N, Z] of images uint8 [N, H, W, C]."""
-    return _in_parts(lambda part: {"code": trained.probe("code", part)}, images)["code"]
+    return _in_parts(lambda images, _: {"code": trained.probe("code", images)}, images)["code"]
 
 
-def _in_parts(make: Callable[[np.ndarray], Mapping[str, np.ndarray]], images: np.ndarray) -> dict[str, np.ndarray]:
-    """What is made of images uint8 [N, H, W, C], given in [-1, 1] and in parts of one size."""
+def _in_parts(make: Callable[[np.ndarray, int], Mapping[str, np.ndarray]], images: np.ndarray) -> dict[str, np.ndarray]:
+    """What is made of images uint8 [N, H, W, C], given in [-1, 1] and in numbered parts of one size."""
     parts = []
     for start in range(0, len(images), AT_ONCE):
         part = images[start : start + AT_ONCE]
-        made = make(np.resize(part, (min(AT_ONCE, len(images)), *part.shape[1:])) / np.float32(127.5) - 1)
+        made = make(
+            np.resize(part, (min(AT_ONCE, len(images)), *part.shape[1:])) / np.float32(127.5) - 1, start // AT_ONCE
+        )
         parts.append({name: np.asarray(x)[: len(part)] for name, x in made.items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _in_holes(made: np.ndarray, truth: np.ndarray, missing: np.ndarray, train: Source) -> Values:
     """Error where something was missing, and that of the mean training image."""
-    parts = [
-        train.take(np.arange(i, min(i + AT_ONCE, train.size)))["image"].sum(axis=0, dtype=np.float64)
-        for i in range(0, train.size, AT_ONCE)
-    ]
-    mean = np.sum(parts, axis=0) / train.size
+    mean = data.mean_image(train)
     where = np.broadcast_to(missing, truth.shape) > 0
     error = lambda image: float(np.mean((((image - truth.astype(np.float64)) / 255) ** 2)[where]))
     return {"mask_error": (error(made), {}), "mask_error_of_mean": (error(mean), {})}

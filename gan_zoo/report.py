@@ -147,7 +147,7 @@ def save_plots(file: Path, groups: Mapping[Group, Sequence[Run]]) -> None:
 
 
 def save_samples(file: Path, groups: Mapping[Group, Sequence[Run]]) -> None:
-    """The newest samples of each group's first run, in its title's place; nothing if there are none."""
+    """The newest samples of each group's first run, under its title; nothing if there are none."""
     cells = []
     for group, (first, *_) in groups.items():
         if drawn := sorted((first.folder / "samples").glob("sample_*.png")):

@@ -21,10 +21,12 @@ import numpy as np
 
 from gan_zoo import config as configs
 from gan_zoo import figures, workdir
-from gan_zoo.compare import compare
+from gan_zoo.compare import compare, side_by_side
 from gan_zoo.errors import UserError, choose
 from gan_zoo.report import markdown
 from gan_zoo.sweep import Job, name_of
+from gan_zoo.trained import Trained
+from gan_zoo.trained import load as load_run
 
 SCALES = ("small", "paper")
 LARGEST = 300_000  # bytes of a picture that is kept
@@ -98,6 +100,19 @@ def scores_of(runs: Mapping[str, Path], names: Sequence[str]) -> tuple[list[list
         [run, *(f"{value:.3f}" if value is not None else "" for value in own.values())] for run, own in numbers.items()
     ]
     return [["", *(name for name in names if name in found)], *cells], numbers
+
+
+def compared(runs: Mapping[str, Path], names: Sequence[str]) -> Result:
+    """Runs that make images of images, side by side, and some of their scores."""
+    picture = side_by_side(list(runs), [load_run(folder) for folder in runs.values()])
+    return Result(picture, *scores_of(runs, names))
+
+
+def walk(run: Trained, start: np.ndarray, end: np.ndarray, columns: int) -> np.ndarray:
+    """Images [N, columns, H, W, C] of noise on the straight way from ``start`` [N, Z] to ``end`` [N, Z]."""
+    way = np.linspace(0, 1, columns)[None, :, None]
+    noise = (1 - way) * start[:, None] + way * end[:, None]
+    return run.draw({"noise": noise.reshape(-1, noise.shape[-1])}).reshape(*noise.shape[:2], *run.spec.shape)
 
 
 def keep(one: Reproduction, result: Result, jobs: Mapping[str, Job], scale: str, folder: Path) -> list[Path]:

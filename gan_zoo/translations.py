@@ -54,7 +54,7 @@ def _nearness(ways: list[dict[str, np.ndarray]], train: Source, cycles: bool) ->
     similar = lambda a, b: float(ssim(to_bytes(a), to_bytes(b)).mean())
     crisp = lambda a, _: float(sharpness(to_bytes(a)).mean())
     for way, which in zip(ways, ("image", "input"), strict=False):
-        mean = _mean(train, which)
+        mean = data.mean_image(train, which) / 127.5 - 1
         way["mean"] = np.broadcast_to(mean, way["truth"].shape)
     alike = all(way["given"].shape == way["truth"].shape for way in ways)
     values = {"l1": (over(l1, "made"), {}), "ssim": (over(similar, "made"), {})}
@@ -63,17 +63,6 @@ def _nearness(ways: list[dict[str, np.ndarray]], train: Source, cycles: bool) ->
     values |= {"l1_of_mean": (over(l1, "mean"), {}), "ssim_of_mean": (over(similar, "mean"), {})}
     own = {"sharpness": "mean luma difference of neighbouring pixels, levels of 255"}
     return {**values, "sharpness": (over(crisp, "made"), own), "sharpness_of_truth": (over(crisp, "truth"), own)}
-
-
-def _mean(train: Source, which: str) -> np.ndarray:
-    """The mean training image, in [-1, 1]."""
-    source = train if which in train.take(np.arange(1)) else train.inputs
-    key = which if source is train else "image"
-    parts = [
-        source.take(np.arange(i, min(i + 512, source.size)))[key].sum(axis=0, dtype=np.float64)
-        for i in range(0, source.size, 512)
-    ]
-    return np.sum(parts, axis=0) / source.size / 127.5 - 1
 
 
 def _unpaired(ways: list[dict[str, np.ndarray]], train: Source, test: Source) -> Values:

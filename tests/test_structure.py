@@ -77,7 +77,7 @@ ALLOWED = {
     "losses": set(),
     "errors": set(),
     "resample": set(),
-    "corruptions": set(),
+    "corruptions": {"noise"},
     "winograd": set(),
     "conv": {"arithmetic", "winograd"},
     "layers": {"arithmetic", "conv", "errors"},

@@ -1,11 +1,9 @@
 """CycleGAN without one of its terms: no cycles, one of the two, cycles alone, all."""
 
-import gan_zoo
-from gan_zoo.compare import side_by_side
-from gan_zoo.reproduce import Result, scores_of
+from gan_zoo.reproduce import compared
 
 PAPER = "Zhu et al. 2017, figure 7 and tables 4 and 5"
-COST = {"small": "50 minutes on two cores, after ./launch.sh data emoji", "paper": "not run"}
+COST = {"small": "about 50 minutes on two cores (estimated), after ./launch.sh data emoji", "paper": "not run"}
 DIFFERS = (
     "small: the emoji of two vendors, 32x32, for labels and street scenes, so L1 to the other vendor's true drawing "
     "for FCN scores; a quarter of the config's rounds"
@@ -31,5 +29,4 @@ def get_runs(scale):
 
 
 def draw(runs, scale):
-    table, numbers = scores_of(runs, SCORES)
-    return Result(side_by_side(list(runs), [gan_zoo.load(folder) for folder in runs.values()]), table, numbers)
+    return compared(runs, SCORES)

@@ -15,12 +15,11 @@ from gan_zoo.evaluate import judge_of
 from gan_zoo.reproduce import Result
 
 PAPER = "Radford et al. 2015, figure 7"
-COST = {"small": "8 minutes on two cores, after ./launch.sh data fashion_mnist", "paper": "not run"}
+COST = {"small": "about 8 minutes on two cores (estimated), after ./launch.sh data fashion_mnist", "paper": "not run"}
 DIFFERS = (
     "small: garments that are dark or light for faces with and without a smile. The rows of the picture are the first "
     "pairs of classes, not chosen; the paper's were"
 )
-NUMBERS = "none: the paper shows three examples"
 
 SAMPLES, ROWS, EACH = 10_000, 8, 3
 

@@ -13,9 +13,9 @@ from gan_zoo import plots
 from gan_zoo.reproduce import Result
 
 PAPER = "Goodfellow et al. 2014, figure 1"
-COST = {"small": "3 minutes on two cores", "paper": "the same"}
+COST = {"small": "two minutes on one core", "paper": "the same"}
 DIFFERS = "the paper's figure is a sketch; this is a run, at four times"
-NUMBERS = "none; D -> 1/2 everywhere"
+NUMBERS = "D -> 1/2 everywhere"
 
 ROUNDS = (20, 200, 1000, 8000)
 SAMPLES = 20_000

@@ -10,9 +10,9 @@ from gan_zoo import plots
 from gan_zoo.reproduce import Result
 
 PAPER = "Goodfellow et al. 2014, section 3 (without a figure)"
-COST = {"small": "4 minutes on two cores", "paper": "not run"}
+COST = {"small": "about 4 minutes on two cores (estimated)", "paper": "not run"}
 DIFFERS = "small: scikit-learn's 8x8 digits for MNIST, Adam; three seeds, the band is their range"
-NUMBERS = 'none; in words: early in learning "log(1 - D(G(z))) saturates"'
+NUMBERS = 'in words: early in learning "log(1 - D(G(z))) saturates"'
 
 LOSSES = ("non_saturating", "minimax")
 PANELS = {"generator/gradient_norm": "norm of the generator's gradient", "discriminator/fake": "logit of fakes"}

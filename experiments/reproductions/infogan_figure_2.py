@@ -10,9 +10,9 @@ from gan_zoo import figures
 from gan_zoo.reproduce import Result
 
 PAPER = "Chen et al. 2016, figure 2"
-COST = {"small": "a minute on two cores", "paper": "not run"}
+COST = {"small": "two minutes on one core", "paper": "not run"}
 DIFFERS = "small: scikit-learn's 8x8 digits for MNIST. Rows are the first samples of seed 0, not chosen"
-NUMBERS = "none: the continuous codes turn and widen digits"
+NUMBERS = "the continuous codes turn and widen digits"
 
 ROWS, COLUMNS = 5, 10
 

@@ -8,12 +8,14 @@ from gan_zoo import data, plots, workdir
 from gan_zoo.reproduce import Result
 
 PAPER = "Gulrajani et al. 2017, section 5 (gan_toy.py), with the losses of 2014, LSGAN, hinge and WGAN beside it"
-COST = {"small": "20 minutes on two cores, those of experiments/sweeps/losses.py", "paper": "days (estimated)"}
+COST = {
+    "small": "about 20 minutes on two cores (estimated), those of experiments/sweeps/losses.py",
+    "paper": "days (estimated)",
+}
 DIFFERS = (
     "small: four layers of 128 units, 8,000 rounds; rates are the configs' and were not tuned for each loss. A mode "
     "counts with 10 of 10,000 samples within three deviations; the samples are seed 0's"
 )
-NUMBERS = "none: pictures"
 
 LOSSES = ("minimax", "non_saturating", "least_squares", "hinge")
 SEEDS = range(3)

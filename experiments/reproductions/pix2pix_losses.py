@@ -1,11 +1,9 @@
 """What each term of pix2pix's loss does: L1, the adversarial term, and whether it sees the input."""
 
-import gan_zoo
-from gan_zoo.compare import side_by_side
-from gan_zoo.reproduce import Result, scores_of
+from gan_zoo.reproduce import compared
 
 PAPER = "Isola et al. 2017, figure 4 and table 1"
-COST = {"small": "20 minutes on two cores, after ./launch.sh data fashion_mnist", "paper": "not run"}
+COST = {"small": "about 20 minutes on two cores (estimated), after ./launch.sh data fashion_mnist", "paper": "not run"}
 DIFFERS = (
     "small: edges to garments of 32x32 for labels to street scenes, so L1, SSIM and sharpness for FCN scores; 1,500 "
     "rounds. L1 + cGAN has the config's adversarial weight of 0.2, the others without L1 the paper's 1"
@@ -31,5 +29,4 @@ def get_runs(scale):
 
 
 def draw(runs, scale):
-    table, numbers = scores_of(runs, SCORES)
-    return Result(side_by_side(list(runs), [gan_zoo.load(folder) for folder in runs.values()]), table, numbers)
+    return compared(runs, SCORES)

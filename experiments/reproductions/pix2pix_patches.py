@@ -1,11 +1,9 @@
 """How large the patches are that pix2pix's discriminator judges: single pixels, patches, the whole image."""
 
-import gan_zoo
-from gan_zoo.compare import side_by_side
-from gan_zoo.reproduce import Result, scores_of
+from gan_zoo.reproduce import compared
 
 PAPER = "Isola et al. 2017, figure 6 and table 3"
-COST = {"small": "16 minutes on two cores, after ./launch.sh data fashion_mnist", "paper": "not run"}
+COST = {"small": "about 16 minutes on two cores (estimated), after ./launch.sh data fashion_mnist", "paper": "not run"}
 DIFFERS = (
     "small: edges to garments of 32x32, so that 34x34 sees all; L1, SSIM and sharpness for FCN scores; 1,500 rounds"
 )
@@ -23,5 +21,4 @@ def get_runs(scale):
 
 
 def draw(runs, scale):
-    table, numbers = scores_of(runs, SCORES)
-    return Result(side_by_side(list(runs), [gan_zoo.load(folder) for folder in runs.values()]), table, numbers)
+    return compared(runs, SCORES)

@@ -13,12 +13,11 @@ from gan_zoo import plots
 from gan_zoo.reproduce import Result
 
 PAPER = "Arjovsky et al. 2017, figures 3 and 4"
-COST = {"small": "8 minutes on two cores", "paper": "not run"}
+COST = {"small": "about 8 minutes on two cores (estimated)", "paper": "not run"}
 DIFFERS = (
     "small: scikit-learn's 8x8 digits for bedrooms, FID of the classifier's features for looking at samples. Estimates "
     "are running medians over 11 noted rounds"
 )
-NUMBERS = "none: curves"
 
 WATCHED = {"eval_every": 100, "watch_samples": 1000, "rounds": 2000, "log_every": 20, "conditioning": "none"}
 GENERATORS = {"convolutional": {}, "fully connected": {"architecture": "mlp"}}

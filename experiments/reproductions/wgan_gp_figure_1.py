@@ -14,9 +14,9 @@ from gan_zoo import data, plots
 from gan_zoo.reproduce import Result
 
 PAPER = "Gulrajani et al. 2017, figure 1"
-COST = {"small": "10 minutes on two cores", "paper": "an hour (estimated from the small one)"}
+COST = {"small": "about 10 minutes on two cores (estimated)", "paper": "an hour (estimated from the small one)"}
 DIFFERS = "small: four layers of 128 units and 2,000 rounds of five turns, deep critics eight layers; one seed"
-NUMBERS = "none: clipped critics miss the higher moments; their gradients explode or vanish, the penalty's do not"
+NUMBERS = "clipped critics miss the higher moments; their gradients explode or vanish, the penalty's do not"
 
 SETS = ("8gaussians", "25gaussians", "swissroll")
 KINDS = {

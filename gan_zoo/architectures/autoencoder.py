@@ -11,7 +11,7 @@ import jax
 from gan_zoo.arithmetic import halvings
 from gan_zoo.layers import BatchNorm, Conv, ConvTranspose, check_halvings, upscale_padding
 
-check = partial(check_halvings, "autoencoder")
+check = partial(check_halvings, "autoencoder", instead="mlp_autoencoder")
 KERNEL = 4
 WEIGHTS = nn.initializers.he_normal()
 

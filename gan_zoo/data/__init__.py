@@ -94,6 +94,15 @@ def example(spec: Spec, size: int, dtype: Any = np.float32, labels: np.ndarray |
     return batch
 
 
+def mean_image(source: Source, key: str = "image") -> np.ndarray:
+    """The mean of a set's images, or of its "input" [H, W, C], in [0, 255]."""
+    if key == "input" and source.inputs is not None:
+        return mean_image(source.inputs)
+    starts = range(0, source.size, 512)
+    parts = (source.take(np.arange(i, min(i + 512, source.size)))[key].sum(axis=0, dtype=np.float64) for i in starts)
+    return sum(parts) / source.size
+
+
 def folder() -> Path:
     """Where brought and prepared sets live: $GAN_ZOO_DATA or ~/.cache/gan_zoo/data."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"

@@ -31,8 +31,9 @@ class Model:
     """``corruption`` is one of gan_zoo.corruptions, as strong as ``level``; of holes the loss sees what was missing.
 
     ``loss``: mse, or bce, the cross entropy of pixels in [0, 1]; means over pixels. ``variational`` adds ``beta`` times
-    the Kullback-Leibler divergence; both terms are then sums, in nats for each image, the negative ELBO.
-    ``adversarial_weight`` is the share of the adversarial term (0.001 in the paper's context encoder), 0 without one.
+    the Kullback-Leibler divergence; both terms are then sums, in nats for each image, the negative ELBO of Bernoulli
+    pixels (so it needs bce). ``adversarial_weight`` is the share of the adversarial term (0.001 in the paper's
+    context encoder), 0 without one.
     """
 
     architecture: str = "autoencoder"
@@ -138,9 +139,9 @@ class Model:
             return {"image": restore(nets, batch, rng)["image"]}
 
         def restore(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
-            """What was given, which of its pixels are missing, what was made of it and, in nats, how likely it is."""
+            """What was given, which of its pixels are missing, and what was made of it."""
             given, missing = corrupt(rng, batch["image"])
-            z, divergence = code_of(infer(encoder, nets["encoder"], given), None, batch)
+            z, _ = code_of(infer(encoder, nets["encoder"], given), None, batch)
             logits = infer(decoder, nets["decoder"], z)
             return {"image": filled(to_image(logits), given, missing), "given": given, "missing": missing}
 
@@ -176,10 +177,12 @@ class Model:
     def _check(self, spec: Spec) -> None:
         choose("loss", self.loss, ("mse", "bce"))
         choose("corruption", self.corruption, CORRUPTIONS)
-        find("architectures", self.architecture).check(spec.shape)
         if len(spec.shape) != 3:
             raise UserError(f"autoencoder encodes images, and {spec.name} holds none")
+        find("architectures", self.architecture).check(spec.shape)
         if self.corruption != "gaussian" and not 0 <= self.level < 1:
             raise UserError(f"config.level is {self.level}: {self.corruption} takes a share of the image, below 1")
         if self.variational and self.corruption != "none":
             raise UserError("a variational autoencoder is given whole images: set config.corruption=none")
+        if self.variational and self.loss != "bce":
+            raise UserError("the likelihood of a variational autoencoder's pixels is Bernoulli: set config.loss=bce")

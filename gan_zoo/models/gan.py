@@ -64,11 +64,11 @@ class Model:
             # Fakes take the labels of the batch: the classes' true shares, and the penalty's pairs share a label.
             return None if self.conditioning == "none" else batch["label"]
 
-        def generate(apply, nets, batch, rng):
-            if self.noisy_data:
-                noisy = batch["image"] + draw(NOISE["normal"], rng, batch, *spec.shape)
-                return noisy if apply is infer else (noisy, {})
-            return apply(generator, nets["generator"], noise(rng, batch)["noise"], label(batch))
+        def noisy(batch, rng):
+            return batch["image"] + draw(NOISE["normal"], rng, batch, *spec.shape)
+
+        def imitate(nets, batch, rng):
+            return run(generator, nets["generator"], noise(rng, batch)["noise"], label(batch))
 
         def judge(variables, image, batch, rng):
             return run(discriminator, variables, image, label(batch), rngs={"dropout": rng})
@@ -96,7 +96,7 @@ class Model:
 
         def discriminator_loss(nets, batch, rng, step):
             keys = jax.random.split(rng, 5)
-            fake, _ = generate(run, nets, batch, keys[0])
+            fake = noisy(batch, keys[0]) if self.noisy_data else imitate(nets, batch, keys[0])[0]
             on_real, on_fake, variables = judge_both(nets["discriminator"], fake, batch, keys[1:3])
             adversarial = loss.discriminator(on_real, on_fake)
             metrics = {"adversarial": adversarial, "real": on_real.mean(), "fake": on_fake.mean()}
@@ -108,12 +108,15 @@ class Model:
 
         def generator_loss(nets, batch, rng, step):
             keys = jax.random.split(rng)
-            fake, variables = generate(run, nets, batch, keys[0])
+            fake, variables = imitate(nets, batch, keys[0])
             on_fake, _ = judge(nets["discriminator"], fake, batch, keys[1])
             return loss.generator(on_fake), ({"generator": variables}, {})
 
         def sample(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
-            made = {"image": generate(infer, nets, batch, rng)}
+            if self.noisy_data:
+                return {"image": noisy(batch, rng)}
+            z = noise(rng, batch)["noise"]
+            made = {"image": infer(generator, nets["generator"], z, label(batch))}
             return made if self.conditioning == "none" else {**made, "label": batch["label"]}
 
         def logits(nets: Nets, batch: Batch, rng: jax.Array) -> jax.Array:
