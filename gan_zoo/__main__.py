@@ -30,6 +30,7 @@ USAGE = """\
 ./launch.sh sample --workdir=DIR [--num=N] [--label=K] [--seed=S] [--output=FILE.png] [--checkpoint=ROUND]
 ./launch.sh translate --workdir=DIR --input=IMAGE_OR_FOLDER --output=DIR [--direction=b2a] [--checkpoint=ROUND]
 ./launch.sh upscale --workdir=DIR --input=IMAGE_OR_FOLDER --output=DIR [--checkpoint=ROUND]
+./launch.sh predict --workdir=DIR --output=DIR [--input=FOLDER_OF_FRAMES] [--frames=N] [--num=N] [--checkpoint=ROUND]
 ./launch.sh describe [CONFIG[:DATA]] [--compile] [--config.FIELD=VALUE ...]
 ./launch.sh list
 ./launch.sh data NAME
@@ -211,6 +212,31 @@ def upscale(args: argparse.Namespace, overrides: list[str]) -> None:
     _make(args, "upscale")
 
 
+def predict(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Predicts the frames after those in a folder, or after --num of the held-out sequences."""
+    import numpy as np
+
+    from gan_zoo import trained
+    from gan_zoo.data.frames import PAST, read_frames
+    from gan_zoo.predictions import save_predictions
+
+    if not args.output:
+        raise UserError("say where to: --output=DIR")
+    if args.frames < 1 or args.num < 1:
+        raise UserError("--frames and --num are 1 or more")
+    learned = trained.load(_needs_workdir(args), args.checkpoint)
+    test = learned.test
+    if test.sequence is None:
+        raise UserError(f"{learned.config.model} predicts no frames")
+    if args.input:
+        sequences = {Path(args.input).name or "frames": read_frames(Path(args.input), learned.spec.shape)[-PAST:]}
+    else:
+        number = min(args.num, test.size)
+        sequences = {f"held_out_{i}": test.sequence(i) for i in np.arange(number) * test.size // number}
+    for name, sequence in sequences.items():
+        print("  ".join(map(str, save_predictions(learned, sequence, args.frames, Path(args.output), name))))
+
+
 def _make(args: argparse.Namespace, view: str) -> None:
     from gan_zoo import trained
     from gan_zoo.translate import make_files
@@ -263,6 +289,7 @@ COMMANDS = {
     "sample": sample,
     "translate": translate,
     "upscale": upscale,
+    "predict": predict,
     "describe": describe,
     "list": members,
     "data": bring,
@@ -326,6 +353,7 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--num-samples", type=int)
     parser.add_argument("--direction", default="a2b")
+    parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--executor", default="local")
     parser.add_argument("--together", action="store_true")

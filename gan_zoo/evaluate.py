@@ -29,6 +29,7 @@ from gan_zoo.metrics.kernel import kernel_distance
 from gan_zoo.metrics.neighbours import precision_recall_density_coverage
 from gan_zoo.metrics.repeats import NEAR, PAIRS, repeated_share
 from gan_zoo.metrics.seen import CHUNK, Seen, look, nearest, reference, remembered
+from gan_zoo.predictions import prediction_scores
 from gan_zoo.reconstructions import reconstruction_scores
 from gan_zoo.superresolution import superresolution_scores
 from gan_zoo.trained import CHUNK as DRAWN
@@ -218,6 +219,7 @@ def evaluate(
         if pictures and len(trained.spec.shape) == 3:
             judge.save_nearest(pictures / f"nearest_{trained.step:07d}.png", given["image"][0][:SHOWN])
     scores |= translation_scores(trained, number, {**how, "shape": list(trained.spec.shape)})
+    scores |= prediction_scores(trained, number, {**how, "shape": list(trained.spec.shape)})
     scores |= reconstruction_scores(trained, number, {**how, "shape": list(trained.spec.shape)})
     scores |= superresolution_scores(trained, how, pictures and pictures / f"upscaled_{trained.step:07d}.png")
     whole = -(-number // DRAWN) * DRAWN  # a member's own scores are means over whole chunks

@@ -59,6 +59,7 @@ class Game:
         ema: network -> decay for each round of the average that views and scores see.
         inherits: network -> the network of the phase before that it begins as, where it is another one.
         given: whether views start from real images: their batches are held-out examples.
+        one_size: whether networks take images of the trained size alone.
         about: what scores of this game should say of it.
         compute: precision of the networks' arithmetic in training (None: that of the parameters).
 
@@ -76,6 +77,7 @@ class Game:
     ema: Mapping[str, float] = field(default_factory=dict)
     inherits: Mapping[str, str] = field(default_factory=dict)
     given: bool = False
+    one_size: bool = False
     about: Mapping[str, str] = field(default_factory=dict)
     compute: Any = None
 

@@ -100,6 +100,15 @@ def feature_matching(real: jax.Array, fake: jax.Array) -> jax.Array:
     return jnp.mean((real.mean(axis=0) - fake.mean(axis=0)) ** 2)
 
 
+def gradient_difference(real: jax.Array, made: jax.Array) -> jax.Array:
+    """Mean ||dY| - |dY'|| of neighbouring pixels, down and across, of images [B, H, W, C] (Mathieu et al. 2016, eq. 6).
+
+    The paper's sum of both directions, at its power 1.
+    """
+    steps = lambda x: (jnp.abs(jnp.diff(x, axis=1)), jnp.abs(jnp.diff(x, axis=2)))
+    return sum(jnp.mean(jnp.abs(a - b)) for a, b in zip(steps(real), steps(made), strict=True))
+
+
 def categorical_information(logits: jax.Array, code: jax.Array) -> jax.Array:
     """Lower bound L_I = H(c) - E[-log Q(c|x)] for a uniform categorical code (InfoGAN, equation 5).
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from gan_zoo.data.image_folder import every_of, open_image
 from gan_zoo.data.images import from_array, to_bytes
@@ -15,11 +16,14 @@ def make_files(trained: Trained, view: str, given: Path, output: Path) -> Iterat
     """Writes what a view makes of an image, or of each in a folder and below it, as PNG; yields the new files.
 
     Images may have any size: to be translated they are mirrored at the right and lower border up to one that the
-    network can halve as often as it does, and cut back. They are turned to the colours (or the gray) of the training.
+    network can halve as often as it does, and cut back; where it takes one size only, they are resized, and back. They
+    are turned to the colours (or the gray) of the training.
 
     Raises:
         UserError: no such image or folder, or the run has no such view.
     """
+    if trained.test.sequence is not None:
+        raise UserError("this run makes frames of frames: use ./launch.sh predict")
     if given.is_file():
         files, root = [given], given.parent
     else:
@@ -35,12 +39,20 @@ def make_files(trained: Trained, view: str, given: Path, output: Path) -> Iterat
     for file, place in zip(files, places, strict=True):
         image = np.asarray(open_image(file).convert("L" if shape[-1] == 1 else "RGB"))
         image = image.reshape(*image.shape[:2], shape[-1])
-        padded = _padded(image, shape) if view in TRANSLATE else image
-        made = trained.make(view, padded[None] / 127.5 - 1)[0]
-        scale = made.shape[0] // padded.shape[0]
         place.parent.mkdir(parents=True, exist_ok=True)
-        from_array(to_bytes(made[: scale * image.shape[0], : scale * image.shape[1]])).save(place)
+        _made(trained, view, image, shape).save(place)
         yield place
+
+
+def _made(trained: Trained, view: str, image: np.ndarray, shape: tuple[int, ...]) -> Image.Image:
+    if trained.game.one_size:
+        fitted = np.asarray(from_array(image).resize(shape[1::-1], Image.Resampling.LANCZOS)).reshape(shape)
+        made = from_array(to_bytes(trained.make(view, fitted[None] / 127.5 - 1)[0]))
+        return made.resize(image.shape[1::-1], Image.Resampling.LANCZOS)
+    padded = _padded(image, shape) if view in TRANSLATE else image
+    made = trained.make(view, padded[None] / 127.5 - 1)[0]
+    scale = made.shape[0] // padded.shape[0]
+    return from_array(to_bytes(made[: scale * image.shape[0], : scale * image.shape[1]]))
 
 
 def _padded(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -28,6 +28,8 @@ def translation_scores(trained: Trained, number: int, how: Mapping[str, Any]) ->
     if not spec.input_shape:
         return {}
     test = trained.test
+    if test.sequence is not None:
+        return {}  # predictions have scores of their own
     train = data.load(config.dataset, "train", config.image_shape, config.classes)
     numbers = np.arange(min(number, test.size))
     batch = trained.held_out(numbers)
@@ -39,8 +41,13 @@ def translation_scores(trained: Trained, number: int, how: Mapping[str, Any]) ->
         again = zip(ways, reversed(TRANSLATE), strict=True)
         cycles = [np.abs(trained.make(view, way["made"]) - way["given"]).mean() for way, view in again]
         values["cycle_l1"] = float(np.mean(cycles)), {}
-    if set(GENERATORS) <= set(trained.nets):
-        values |= _unpaired(ways, domains(train), domains(test))
+    if test.inputs is not None or set(GENERATORS) <= set(trained.nets):
+        found = _unpaired(ways, domains(train), domains(test))
+        if {"decoder_a", "decoder_b"} <= set(trained.nets):
+            found = {"swapped_accuracy" if name == "translated_accuracy" else name: x for name, x in found.items()}
+        values |= found
+    if test.inputs is not None and "label" in test.inputs.take(np.arange(1)):
+        values |= _characters(trained, train, test)
     if test.inputs is None:  # the counterpart is known
         values |= _nearness(ways, train, cycles="back" in trained.game.views)
     how = {**how, "given": f"{spec.name}/{test.split}", "fake_samples": len(numbers), "ways": len(ways)}
@@ -77,6 +84,31 @@ def _unpaired(ways: list[dict[str, np.ndarray]], train: Source, test: Source) ->
         covered.append(_coverage(judge, train.arrays["image"][train.arrays["label"] == domain], features))
     values["translated_accuracy"] = float(np.mean(rates)), {**own, "each_way": rates}
     values["coverage"] = float(np.mean(covered)), {**own, "each_way": covered, "k": NEIGHBOURS, "of": "training images"}
+    return values
+
+
+def _characters(trained: Trained, train: Source, test: Source) -> Values:
+    """Of domains that show the same characters (their labels): whether translations still do.
+
+    Each is compared with all drawings of the other domain, held-out ones too: how often the nearest (in L1) is the same
+    character, and the mean rank of that character's drawing; of training images, and of held-out ones.
+    """
+    both = lambda part, key: np.concatenate([part(source).arrays[key] for source in (train, test)])
+    values: Values = {}
+    for name, source in (("", train), ("_held_out", test)):
+        ranks = []
+        for view, given, there in (
+            ("sample", source.inputs, lambda source: source),
+            ("back", source, lambda source: source.inputs),
+        ):
+            drawings, labels = both(there, "image"), both(there, "label")
+            made = to_bytes(trained.make(view, given.arrays["image"] / np.float32(127.5) - 1))
+            for image, label in zip(made, given.arrays["label"], strict=True):
+                distances = np.abs(image.astype(np.int16) - drawings).mean(axis=(1, 2, 3))
+                ranks.append(1 + int((distances < distances[labels == label].min()).sum()))
+        own = {"candidates": len(drawings), "distance": "L1 of pixels", "images": len(ranks)}
+        values[f"character_top1{name}"] = float(np.mean(np.equal(ranks, 1))), own
+        values[f"character_mean_rank{name}"] = float(np.mean(ranks)), own
     return values
 
 

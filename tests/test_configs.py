@@ -30,10 +30,13 @@ PAPERS = {
         **dict.fromkeys(("discriminator_a", "discriminator_b"), 2_765_568),
     },
     "autoencoder.py:paper": {"encoder": 330_040, "decoder": 322_784},
+    "deepfake.py:paper": {"encoder": 69_662_976, **dict.fromkeys(("decoder_a", "decoder_b"), 6_199_747)},
+    "next_frame.py:paper": {"generator": 12_569_740, "discriminator": 20_640_388},
     "srgan.py:paper": {"srresnet": 1_549_462, "generator": 1_549_462, "discriminator": 23_565_505},
 }
 # gan.py's or dcgan.py's networks; or long to compile: their eight devices are compared in the slow tests.
-ALIKE = [f"configs/{name}.py:digits" for name in ("cgan", "lsgan", "wgan", "cyclegan", "discogan", "srgan")]
+ALIKE = [f"configs/{name}.py:digits" for name in ("cgan", "lsgan", "wgan", "cyclegan", "deepfake", "discogan", "srgan")]
+ALIKE.append("configs/next_frame.py:moving_digits")
 COMPILED = ["configs/dcgan.py:digits", "configs/wgan_gp.py:digits", "configs/wgan_gp.py:25gaussians"]
 
 

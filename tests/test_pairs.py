@@ -182,7 +182,8 @@ def small_emoji(tmp_path, own_data):
         for i in range(40):
             code = f"1F{i:03X}"
             entry = {"unified": code, "image": f"{code.lower()}.png", "name": f"EMOJI {i}", "short_name": f"e{i}"}
-            entry |= {"category": emoji.CATEGORIES[i % 3], "has_img_twitter": i != 7, "has_img_google": True}
+            entry |= {"category": emoji.CATEGORIES[i % 3], "subcategory": "cat-face" if i % 2 else "heart"}
+            entry |= {"has_img_twitter": i != 7, "has_img_google": True}
             if i == 3:
                 entry["skin_variations"] = {"1F3FB": {**entry, "image": f"{code.lower()}-tone.png"}}
             listed.append(entry)
@@ -226,6 +227,19 @@ def test_emoji_with_labels(small_emoji):
     both = data.load("emoji:vendors", "train")
     assert both.size == 2 * one.size and both.class_names == ("twitter", "google")
     assert ((both.arrays["image"][:, 20, 0, 0] >= 100) == both.arrays["label"]).all()
+
+
+def test_faces_are_labelled_alike_in_both_orders(small_emoji):
+    seen = set()
+    for split in ("train", "test"):
+        source = data.load("emoji:faces", split)
+        assert source.spec.input_shape == source.spec.shape and source.inputs.size == source.size
+        np.testing.assert_array_equal(source.arrays["label"], source.inputs.arrays["label"])
+        level = lambda images: images["image"][:, 20, 0, 0]
+        np.testing.assert_array_equal(level(source.arrays), level(source.inputs.arrays) + 100)
+        assert (level(source.inputs.arrays) % 2 == 1).all() and not seen & set(source.arrays["label"])
+        seen |= set(source.arrays["label"])
+    assert seen == set(range(19))  # of twenty one is not drawn by both
 
 
 def test_emoji_that_are_missing_or_unknown(own_data):

@@ -78,6 +78,7 @@ ALLOWED = {
     "errors": set(),
     "resample": set(),
     "corruptions": {"noise"},
+    "warp": {"noise"},
     "winograd": set(),
     "conv": {"arithmetic", "winograd"},
     "layers": {"arithmetic", "conv", "errors"},
@@ -115,6 +116,7 @@ ALLOWED = {
             "two_domains",
             "resample",
             "corruptions",
+            "warp",
         }
         | {"models", "pretrained"}
         | within("pretrained")

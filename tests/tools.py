@@ -24,7 +24,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 SMALL = [
     f"configs/{path.stem}.py:{name}"
     for path in sorted((PROJECT / "configs").glob("*.py"))
-    for name in ("digits", "25gaussians", "8gaussians", "swissroll")
+    for name in ("digits", "moving_digits", "25gaussians", "8gaussians", "swissroll")
     if f'"{name}":' in path.read_text()
 ]
 MEMBERS = sorted({name.partition(":")[0]: name for name in reversed(SMALL)}.values())
@@ -37,7 +37,7 @@ def shrunk(name: str, *overrides: str):
     narrow = []
     for network in {"generator", "discriminator", "encoder", "decoder"} & set(config):
         for field, value in config[network].items():
-            small = {"width": 8, "dense": 32, "q_dense": 16, "blocks": 1}.get(field)
+            small = {"width": 8, "dense": 32, "q_dense": 16, "blocks": 1, "code": 16}.get(field)
             if field == "hidden":
                 small = (16,) * len(value)
             if small is not None:

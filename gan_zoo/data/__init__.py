@@ -59,6 +59,8 @@ class Source:
     class_names: tuple[str, ...] = ()
     inputs: "Source | None" = None  # of an unpaired set: whose images are "input", drawn in an order of their own
     pictures: Callable[[], Iterable[np.ndarray]] | None = None  # of tiles: what they are cut out of, uint8 [H, W, C]
+    # of frames: an example's index -> its "input", its "image" and what follows, uint8 [T, H, W, C]
+    sequence: Callable[[int], np.ndarray] | None = None
 
 
 def spec(name: str, image_shape: tuple[int, ...] = (), classes: int = 0) -> Spec:

@@ -4,6 +4,7 @@
     emoji:vendors            both vendors' drawings, labelled by vendor
     emoji:twitter2google     pairs: Twitter's drawing is the input, Google's the image; google2twitter the other way
     emoji:twitter+google     unpaired: inputs Twitter's, images Google's, of disjoint emoji; the test split is paired
+    emoji:faces              unpaired: the faces among the smileys, each in an order of its own, labelled by emoji
 
 From the npm packages emoji-datasource-twitter (drawings CC-BY 4.0) and emoji-datasource-google (Apache 2.0).
 """
@@ -26,7 +27,7 @@ from gan_zoo.errors import UserError
 
 SHAPE = (64, 64, 3)
 VENDORS = ("twitter", "google")
-ARGUMENT = "google|twitter|vendors|twitter2google|google2twitter|twitter+google"
+ARGUMENT = "google|twitter|vendors|twitter2google|google2twitter|twitter+google|faces"
 OPTIONAL = True  # where the set is brought
 CATEGORIES = (
     "Activities", "Animals & Nature", "Component", "Flags", "Food & Drink", "Objects", "People & Body",
@@ -34,7 +35,8 @@ CATEGORIES = (
 )  # fmt: skip
 TEST = 0.15  # the share of emoji that is held out
 PACKAGES = "16.0.0"  # their version
-VERSION = "1.0.0"  # of what is prepared
+FACES = 130  # with those of cats and monkeys
+VERSION = "1.1.0"  # of what is prepared
 MISSING = "the emoji are not here: run `./launch.sh data emoji`"
 
 
@@ -42,8 +44,9 @@ def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
     if argument not in ARGUMENT.split("|"):
         raise UserError(f"unknown emoji {argument!r}: write emoji:{ARGUMENT}")
     shape = image_shape or SHAPE
-    labels = {"google": len(CATEGORIES), "twitter": len(CATEGORIES), "vendors": len(VENDORS)}
-    return Spec(f"emoji:{argument}", shape, labels.get(argument, 0), () if argument in labels else shape)
+    labels = {"google": len(CATEGORIES), "twitter": len(CATEGORIES), "vendors": len(VENDORS), "faces": FACES}
+    alone = argument in (*VENDORS, "vendors")
+    return Spec(f"emoji:{argument}", shape, labels.get(argument, 0), () if alone else shape)
 
 
 def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) -> Source:
@@ -59,6 +62,9 @@ def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) 
     if argument == "vendors":
         label = np.repeat(np.arange(len(VENDORS)), [len(images[vendor]) for vendor in VENDORS])
         return in_memory(found, split, np.concatenate([images[vendor] for vendor in VENDORS]), label, VENDORS)
+    if argument == "faces":
+        faces = {vendor: _faces(part, found, images[vendor], split) for vendor, part in drawings.items()}
+        return replace(faces["google"], spec=found, inputs=faces["twitter"])
     if "2" in argument:
         a, b = argument.split("2")
         return in_memory(found, split, images[b], inputs=images[a])
@@ -103,6 +109,7 @@ def _features() -> dict[str, Any]:
         "emoji": tfds.features.Text(),  # the code points of the emoji without a skin tone
         "skin": tfds.features.Text(),  # those of the skin tone, "" without
         "name": tfds.features.Text(),
+        "face": tfds.features.Scalar(np.int32),  # which of the faces it is, from 1 on; 0 for what is none
     }
 
 
@@ -112,11 +119,14 @@ def _examples(split: str) -> Iterator[tuple[str, dict[str, Any]]]:
         listed = _list(vendor)
         if not listed:
             raise UserError(MISSING)
-        for entry in sorted(listed, key=lambda entry: entry["unified"]):
+        listed = sorted(listed, key=lambda entry: entry["unified"])
+        faces = [entry["unified"] for entry in listed if _drawn(entry) and _is_face(entry["subcategory"])]
+        for entry in listed:
             if (_share(entry["unified"]) < TEST) != (split == "test") or not _drawn(entry):
                 continue
             given = {"vendor": vendor, "category": entry["category"], "emoji": entry["unified"]}
             given["name"] = (entry["name"] or entry["short_name"]).lower()
+            given["face"] = faces.index(entry["unified"]) + 1 if entry["unified"] in faces else 0
             tones = {"": entry, **entry.get("skin_variations", {})}
             for tone, variation in tones.items():
                 if _drawn(variation):
@@ -134,6 +144,16 @@ def _read(vendor: str, name: str) -> np.ndarray:
     if image.shape != SHAPE:
         raise UserError(f"{file} is {image.shape}, not {SHAPE}: remove {folder() / 'emoji'} and run it again")
     return image
+
+
+def _is_face(subcategory: str) -> bool:
+    return subcategory.startswith("face-") or subcategory in ("cat-face", "monkey-face")
+
+
+def _faces(part: dict[str, np.ndarray], found: Spec, images: np.ndarray, split: str) -> Source:
+    """The faces among one vendor's drawings, labelled by which face it is."""
+    chosen = part["face"] > 0
+    return in_memory(Spec(found.name, found.shape, FACES), split, images[chosen], part["face"][chosen] - 1)
 
 
 def _rows(arrays: dict[str, np.ndarray], wanted: np.ndarray) -> dict[str, np.ndarray]:

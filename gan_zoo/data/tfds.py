@@ -1,7 +1,7 @@
 """tfds:NAME or tfds:NAME/CONFIG: image sets of the TensorFlow Datasets catalog.
 
 tfds:cycle_gan/NAME is unpaired. tfds:div2k/CONFIG are photographs for super-resolution, of which PLACES x PLACES tiles
-are cut out; we make them small ourselves, so that any CONFIG will do.
+are cut out; we make them small ourselves, so that any CONFIG will do. tfds:moving_mnist are sequences of frames.
 """
 
 import contextlib
@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from gan_zoo.data import Source, Spec, alone, folder, images
+from gan_zoo.data import Source, Spec, alone, folder, frames, images
 from gan_zoo.data.photos import check_tile
 from gan_zoo.errors import UserError
 
 ARGUMENT = "NAME"
 UNPAIRED = "cycle_gan/"  # sets whose splits are trainA, trainB, testA and testB
 PICTURES = "div2k/"  # sets of pictures "hr" of any size, in splits train and validation
+SEQUENCES = "moving_mnist"  # of frames, with a split test alone, of which we train on nine tenths
 PLACES = 4  # tiles along each axis of a picture
 CATALOG = "https://storage.googleapis.com/tfds-data"
 PATIENCE = 8  # seconds; TFDS alone would try for 210 before it says that it is offline
@@ -32,6 +33,8 @@ PATIENCE = 8  # seconds; TFDS alone would try for 210 before it says that it is 
 def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
     if not image_shape:
         raise UserError(f"tfds:{argument} needs config.image_shape = (height, width, channels)")
+    if argument.startswith(SEQUENCES):
+        return frames.described(f"tfds:{argument}", image_shape)
     two = argument.startswith(UNPAIRED)
     classes = 0 if two or argument.startswith(PICTURES) else classes
     return Spec(f"tfds:{argument}", image_shape, classes, image_shape if two else ())
@@ -42,6 +45,8 @@ def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) 
     builder = _prepared(argument)
     if argument.startswith(PICTURES):
         return _pictures(builder, found, split)
+    if argument.startswith(SEQUENCES):
+        return _sequences(builder, found, split)
     _check(builder, found)
     if not found.input_shape:
         return _source(builder, found, split, _instruction(builder, split))
@@ -82,6 +87,13 @@ def _pictures(builder, found: Spec, split: str) -> Source:
 
     source = images.from_reader(found, split, len(examples) * PLACES**2, read)
     return replace(source, pictures=lambda: map(picture, range(len(examples))))
+
+
+def _sequences(builder, found: Spec, split: str) -> Source:
+    _check_random_access(builder, found)
+    examples = builder.as_data_source("test[:90%]" if split == "train" else "test[90%:]")
+    videos = [images.fit_all(example["image_sequence"], found.shape) for example in examples]
+    return frames.of_videos(found, split, videos)
 
 
 def bring(argument: str) -> Path:

@@ -57,6 +57,19 @@ def sharpness(images: Any) -> np.ndarray:
     return (across + down) / 2
 
 
+def gradient_sharpness(images: Any, truth: Any) -> np.ndarray:
+    """How near the steps between neighbouring pixels are to the truth's, in dB: [N] (Mathieu et al. 2016, section 4.1).
+
+    10 log10(255^2 / mean |(d_i Y + d_j Y) - (d_i Y' + d_j Y')|), where d_i is the absolute difference to the pixel
+    above and d_j to the one at the left, of images [N, H, W, C] in [0, 255]; infinite where they are equal.
+    """
+    images, truth = _prepared(images, truth, luma=False, border=0)
+    steps = lambda x: np.abs(np.diff(x, axis=1))[:, :, 1:] + np.abs(np.diff(x, axis=2))[:, 1:]
+    errors = np.abs(steps(images) - steps(truth)).mean(axis=(1, 2, 3))
+    with np.errstate(divide="ignore"):
+        return 10 * np.log10(255**2 / errors)
+
+
 def to_luma(images: np.ndarray) -> np.ndarray:
     """RGB [..., 3] in [0, 255] to BT.601's luma [..., 1] in [16, 235], not rounded; gray images stay as they are."""
     return images if images.shape[-1] == 1 else 16 + (images / 255 @ LUMA)[..., None]

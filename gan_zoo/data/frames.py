@@ -1,0 +1,111 @@
+"""frames:PATH: sequences of images; from PAST frames ("input", their channels one after the other) the next ("image").
+
+Each folder below PATH that holds images is a sequence, in order of the names. PATH/train and PATH/test are the splits;
+else a tenth of the sequences is held out, and of a single one the last tenth.
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from gan_zoo import data
+from gan_zoo.data import Source, Spec
+from gan_zoo.data.image_folder import TEST, every_of, open_image, shape_of
+from gan_zoo.data.images import MEMORY, fit
+from gan_zoo.errors import UserError
+
+ARGUMENT = "PATH"
+PAST = 4  # frames that are given
+LATER = 8  # frames that are held out after them, where there are as many
+Video = Sequence[Path]  # the files of a sequence's frames
+
+
+def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
+    return described(f"frames:{argument}", image_shape or shape_of(open_image(_listed(argument)["train"][0][0])))
+
+
+def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) -> Source:
+    found = spec(argument, image_shape, classes)
+    videos = _listed(argument)[split]
+    size = math.prod(found.shape) * sum(map(len, videos)) * (PAST + 1 if split == "train" else 1)
+    if size > MEMORY:
+        raise UserError(f"{found.name} would take {size / 1e9:.1f} GB: set config.image_shape to less, or part the set")
+    return of_videos(found, split, [_frames(video, found.shape, bool(image_shape)) for video in videos])
+
+
+def described(name: str, shape: tuple[int, ...]) -> Spec:
+    """The spec of sequences with frames of a shape [H, W, C]."""
+    return Spec(name, shape, 0, (*shape[:2], PAST * shape[2]))
+
+
+def of_videos(found: Spec, split: str, videos: Sequence[np.ndarray]) -> Source:
+    """A source of sequences uint8 [T, H, W, C]: of all places in them to train, one after the other to test."""
+    step = 1 if split == "train" else PAST + LATER
+    places = [(video, start) for video in videos for start in range(0, max(1, len(video) - PAST), step)]
+    images = np.stack([video[start + PAST] for video, start in places])
+    past = np.stack([stacked(video[start : start + PAST]) for video, start in places])
+    sequence = lambda number: places[number][0][places[number][1] :][: PAST + LATER]
+    return replace(data.in_memory(found, split, images, inputs=past), sequence=sequence)
+
+
+def stacked(frames: np.ndarray) -> np.ndarray:
+    """Frames [PAST, H, W, C] as one image [H, W, PAST C], the oldest first."""
+    return np.concatenate(list(frames), axis=-1)
+
+
+def read_frames(folder: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """The images in a folder, in order of their names, made to fit a shape: uint8 [T, H, W, C].
+
+    Raises:
+        UserError: fewer than PAST.
+    """
+    video = [file for file, _ in every_of(folder)]
+    _check_length(folder, video, PAST)
+    return _frames(video, shape, resizes=True)
+
+
+def _frames(video: Video, shape: tuple[int, ...], resizes: bool) -> np.ndarray:
+    frames = []
+    for file in video:
+        image = open_image(file)
+        if not resizes and shape_of(image) != shape:
+            raise UserError(f"{file} is {shape_of(image)}, but the first frame is {shape}: set config.image_shape")
+        frames.append(fit(image, shape))
+    return np.stack(frames)
+
+
+def _listed(argument: str) -> dict[str, list[Video]]:
+    root = Path(argument).expanduser()
+    if (root / "train").is_dir() and (root / "test").is_dir():
+        return {split: _videos(root / split) for split in ("train", "test")}
+    videos = _videos(root)
+    if len(videos) == 1:
+        cut = min(round(len(videos[0]) * (1 - TEST)), len(videos[0]) - PAST - 1)
+        parts = {"train": videos[0][:cut], "test": videos[0][cut:]}
+        for part in parts.values():
+            _check_length(root, part, PAST + 1)
+        return {split: [part] for split, part in parts.items()}
+    hashed = sorted(
+        videos, key=lambda video: hashlib.sha256(video[0].parent.relative_to(root).as_posix().encode()).digest()
+    )
+    held_out = hashed[: max(1, round(TEST * len(videos)))]
+    return {"train": [video for video in videos if video not in held_out], "test": sorted(held_out)}
+
+
+def _videos(root: Path) -> list[Video]:
+    """The sequences in a folder and below it, each the files of one folder."""
+    folders: dict[Path, list[Path]] = {}
+    for file, _ in every_of(root):
+        folders.setdefault(file.parent, []).append(file)
+    for folder, video in folders.items():
+        _check_length(folder, video, PAST + 1)
+    return list(folders.values())
+
+
+def _check_length(folder: Path, video: Video, least: int) -> None:
+    if len(video) < least:
+        raise UserError(f"{folder} has {len(video)} frames for a sequence: {least} are the least, {PAST} are given")

@@ -1,0 +1,96 @@
+"""Deepfake: one encoder learns what two faces share, a decoder for each how that face looks; swapping them swaps faces.
+
+No paper: the code of the first deepfakes (2017), which faceswap keeps as its "original" model. The encoder is given
+warped faces, so that it cannot remember them. That code moves A's and B's networks in turn; here one step moves all,
+and the colours of A are not moved to B's mean.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from gan_zoo import optimizers, two_domains
+from gan_zoo.data import Spec
+from gan_zoo.game import Batch, Game, Nets, Phase, Player, infer, run, run_each
+from gan_zoo.registry import find
+from gan_zoo.warp import random_warp
+
+TITLES = ("A", "A by A's", "A by B's", "B", "B by B's", "B by A's")
+SIDES = (("input", "decoder_a"), ("image", "decoder_b"))
+NETWORKS = ("encoder", "decoder_a", "decoder_b")
+
+
+@dataclass(frozen=True)
+class Model:
+    """``warp`` off gives the encoder the faces as they are. ``ema_decay``, which the code lacks: of the networks."""
+
+    architecture: str = "deepfake"
+    warp: bool = True
+    ema_decay: float = 0.0
+    encoder: Mapping[str, Any] = field(default_factory=dict)
+    decoder: Mapping[str, Any] = field(default_factory=dict)
+    optimizer: Mapping[str, Any] = field(default_factory=lambda: {**optimizers.ADAM, "learning_rate": 5e-5})
+
+    @staticmethod
+    def modules(config: Mapping[str, Any]) -> dict[str, type]:
+        """The modules whose settings the config's dicts of the same name hold."""
+        family = find("architectures", config["architecture"])
+        return {"encoder": family.Encoder, "decoder": family.Decoder}
+
+    def phases(self, spec: Spec) -> list[Phase]:
+        """One phase with one player: the autoencoders of both faces."""
+        two_domains.check("deepfake", spec)
+        family = find("architectures", self.architecture)
+        family.check(spec.shape)
+        encoder, decoder = family.Encoder(**self.encoder), family.Decoder(spec.shape[-1], **self.decoder)
+
+        def init(rng: jax.Array, batch: Batch) -> Nets:
+            keys = jax.random.split(rng, 3)
+            encoding = encoder.init(keys[0], batch["image"], train=True)
+            features, _ = run(encoder, encoding, batch["image"])
+            decoders = {
+                name: decoder.init(key, features, train=True) for name, key in zip(NETWORKS[1:], keys[1:], strict=True)
+            }
+            return {"encoder": encoding, **decoders}
+
+        def loss(nets, batch, rng, step):
+            """The mean absolute error of both faces, in [0, 1]."""
+            pairs = [(batch[name], batch[name]) for name, _ in SIDES]
+            if self.warp:
+                pairs = [random_warp(key, face) for key, (face, _) in zip(jax.random.split(rng), pairs, strict=True)]
+            features, encoding = run_each(encoder, nets["encoder"], *(given for given, _ in pairs))
+            new, metrics = {"encoder": encoding}, {}
+            for (_, name), shared, (_, target) in zip(SIDES, features, pairs, strict=True):
+                face, new[name] = run(decoder, nets[name], shared)
+                metrics[name[-1]] = jnp.abs(face - target).mean() / 2
+            return metrics["a"] + metrics["b"], (new, metrics)
+
+        def by(name: str, nets: Nets, faces: jax.Array) -> jax.Array:
+            return infer(decoder, nets[name], infer(encoder, nets["encoder"], faces))
+
+        def sample(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
+            return {"image": by("decoder_b", nets, batch["input"])}
+
+        def back(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
+            return {"image": by("decoder_a", nets, batch["image"])}
+
+        def swaps(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
+            columns = []
+            for (side, own), (_, other) in zip(SIDES, reversed(SIDES), strict=True):
+                columns += [batch[side], by(own, nets, batch[side]), by(other, nets, batch[side])]
+            return {"image": jnp.stack(columns, axis=1)}
+
+        player = Player(NETWORKS, loss, optimizers.build(self.optimizer))
+        game = Game(
+            init,
+            {"autoencoders": player},
+            {"sample": sample, "back": back, "swaps": swaps},
+            titles={"swaps": TITLES},
+            ema={name: self.ema_decay for name in NETWORKS if self.ema_decay},
+            given=True,
+            one_size=True,
+        )
+        return [Phase("training", game)]

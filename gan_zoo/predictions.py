@@ -1,0 +1,77 @@
+"""Frames that a run predicts, one after the other: their scores, strips and moving pictures."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from gan_zoo import figures
+from gan_zoo.data.frames import LATER, PAST
+from gan_zoo.data.images import to_bytes
+from gan_zoo.metrics.images import gradient_sharpness, psnr, ssim
+from gan_zoo.trained import Trained
+
+MILLISECONDS = 200  # that a frame is shown
+
+
+def predicted(trained: Trained, past: np.ndarray, number: int) -> np.ndarray:
+    """The ``number`` frames after ``past`` uint8 [N, PAST, H, W, C]: uint8 [N, number, H, W, C].
+
+    Each is made of the PAST before it, true or predicted.
+    """
+    frames = list(np.moveaxis(past, 1, 0) / np.float32(127.5) - 1)
+    for _ in range(number):
+        frames.append(trained.make("sample", np.concatenate(frames[-PAST:], axis=-1)))
+    return to_bytes(np.stack(frames[PAST:], axis=1))
+
+
+def prediction_scores(trained: Trained, number: int, how: Mapping[str, Any]) -> dict[str, Any]:
+    """PSNR, SSIM and sharpness of the next frame of held-out sequences, beside those of the last one; {} for others.
+
+    All pixels count. ``each_frame`` says the same of the frames after it, each made of predicted ones, over the
+    sequences that have as many.
+    """
+    test = trained.test
+    if test.sequence is None:
+        return {}
+    sequences = [test.sequence(i) for i in range(min(number, test.size))]
+    found: dict[str, list[float]] = {name: [] for name in ("psnr", "ssim", "sharpness")}
+    last = {}
+    for frame in range(LATER):
+        long = [sequence for sequence in sequences if len(sequence) > PAST + frame]
+        if not long:
+            break
+        long = np.stack([sequence[: PAST + frame + 1] for sequence in long])
+        made, truth = predicted(trained, long[:, :PAST], frame + 1)[:, -1], long[:, -1]
+        for name, value in _of(made, truth).items():
+            found[name].append(value)
+        last = last or {f"{name}_last_frame": value for name, value in _of(long[:, PAST - 1], truth).items()}
+    how = {**how, "given": f"{trained.spec.name}/{test.split}", "fake_samples": len(sequences), "past": PAST}
+    scores = {name: {"value": values[0], "each_frame": values, **how} for name, values in found.items()}
+    return {**scores, **{name: {"value": value, **how} for name, value in last.items()}}
+
+
+def _of(made: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    scores = {"psnr": psnr, "ssim": ssim, "sharpness": gradient_sharpness}
+    return {name: float(np.mean(score(made, truth))) for name, score in scores.items()}
+
+
+def save_predictions(trained: Trained, sequence: np.ndarray, number: int, folder: Path, name: str) -> list[Path]:
+    """NAME.png, a strip of the sequence above the predicted one, and NAME.gif, the given and predicted frames moving.
+
+    Args:
+        sequence: uint8 [T, H, W, C], PAST frames and what is known of those after them.
+        number: frames to predict.
+    """
+    made = predicted(trained, sequence[None, :PAST], number)[0]
+    frames = np.concatenate([sequence[:PAST], made])
+    known = np.concatenate([sequence[: len(frames)], np.full_like(frames, 255)])[: len(frames)]
+    titles = [*(str(i - PAST + 1) for i in range(PAST)), *(f"+{i + 1}" for i in range(number))]
+    files = [folder / f"{name}.png", folder / f"{name}.gif"]
+    folder.mkdir(parents=True, exist_ok=True)
+    figures.save(files[0], figures.headed(figures.grid(np.stack([known, frames]) / 127.5 - 1), titles))
+    moving = [Image.fromarray(figures.grid(frame[None, None] / 127.5 - 1)) for frame in frames]
+    moving[0].save(files[1], save_all=True, append_images=moving[1:], duration=MILLISECONDS, loop=0)
+    return files

@@ -1,0 +1,137 @@
+"""Deepfake: the warps, who learns from what, and whether a swapped face is still the same character."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+from tools import PROJECT, mesh_of, noise, shrunk, write_image
+
+from gan_zoo import config as configs
+from gan_zoo import data, translations
+from gan_zoo.data import Spec
+from gan_zoo.game import Game
+from gan_zoo.step import new_state
+from gan_zoo.trained import Trained
+from gan_zoo.translate import make_files
+from gan_zoo.warp import random_warp, similarity
+
+KEY = jax.random.key(0)
+
+
+def test_similarity_is_the_nearest():
+    """What turned, scaled and shifted the points is found; noise at the points is not followed."""
+    points = jax.random.normal(KEY, (5, 5)) + 1j * jax.random.normal(jax.random.key(1), (5, 5))
+    a, b = similarity(points, 1.1 * jnp.exp(0.3j) * points + (0.2 - 0.1j))
+    np.testing.assert_allclose(a, 1.1 * np.exp(0.3j), rtol=1e-5)
+    np.testing.assert_allclose(b, 0.2 - 0.1j, rtol=1e-4)
+    targets = points[::-1]
+    a, b = similarity(points, targets)
+    error = lambda a, b: float(jnp.sum(jnp.abs(a * points + b - targets) ** 2))
+    for step in (0.01, -0.01, 0.01j, -0.01j):
+        assert error(a, b) < min(error(a + step, b), error(a, b + step))
+
+
+def test_warps_keep_flat_images_and_differ_between_samples():
+    flat = jnp.full((3, 16, 16, 3), 0.25)
+    for part in random_warp(KEY, flat):
+        np.testing.assert_allclose(part, 0.25, atol=1e-6)
+    images = jnp.tile(jnp.asarray(noise(1, 32, 32, 1) / 127.5 - 1, jnp.float32), (4, 1, 1, 1))
+    warped, target = random_warp(KEY, images)
+    for part in (warped, target):
+        assert part.shape == images.shape and len(np.unique(np.asarray(part).round(4), axis=0)) == 4
+    assert float(jnp.abs(warped - target).mean()) > 0.01
+
+
+def test_targets_are_straight_and_the_given_bent():
+    """A ramp stays a ramp under a similarity: its second differences vanish, those of the warped one do not."""
+    ramp = jnp.broadcast_to(jnp.linspace(-1, 1, 64)[None, None, :, None], (8, 64, 64, 1))
+    warped, target = random_warp(KEY, ramp)
+    inner = slice(16, 48)
+    bend = lambda x: np.abs(np.diff(np.asarray(x)[:, inner, inner], n=2, axis=2)).max()
+    assert bend(target) < 1e-4 < 1e-3 < bend(warped)
+
+
+def test_warps_are_the_same_on_eight_devices():
+    images = jnp.asarray(noise(8, 16, 16, 3) / 127.5 - 1, jnp.float32)
+    one = jax.jit(random_warp)(KEY, images)
+    with jax.set_mesh(mesh_of(8)):
+        eight = jax.jit(random_warp)(KEY, images)
+    for a, b in zip(one, eight, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def learner():
+    config, _ = shrunk("configs/deepfake.py:digits")
+    spec, (phase,) = configs.build(config)
+    state = new_state(phase.game, KEY, data.example(spec, 4))
+    return Trained(config, spec, phase.game, state, 0)
+
+
+def test_each_decoder_learns_from_its_face_alone(learner):
+    game, nets = learner.game, learner.nets
+    player = game.players["autoencoders"]
+    batch = {"image": jnp.asarray(noise(4, 16, 16, 1) / 127.5 - 1, jnp.float32)}
+    batch["input"] = -batch["image"]
+    total, (_, metrics) = player.loss(nets, batch, KEY, 0)
+    np.testing.assert_allclose(total, metrics["a"] + metrics["b"], rtol=1e-6)
+    moved = lambda which: jax.grad(lambda nets: player.loss(nets, batch, KEY, 0)[1][1][which])(nets)
+    size = lambda tree: sum(float(jnp.abs(x).sum()) for x in jax.tree.leaves(tree))
+    for which, own, other in (("a", "decoder_a", "decoder_b"), ("b", "decoder_b", "decoder_a")):
+        gradients = moved(which)
+        assert size(gradients["encoder"]) > 0 and size(gradients[own]) > 0 and size(gradients[other]) == 0
+
+
+def test_views_swap_the_decoders(learner):
+    a, b = (noise(4, 16, 16, 1, seed=seed) / np.float32(127.5) - 1 for seed in (0, 1))
+    rows = learner.view("swaps", {"input": a, "image": b})["image"]
+    assert rows.shape == (4, 6, 16, 16, 1)
+    for column, made in ((0, a), (2, learner.make("sample", a)), (3, b), (5, learner.make("back", b))):
+        np.testing.assert_allclose(rows[:, column], made, atol=1e-5)
+    assert not np.allclose(rows[:, 1], rows[:, 2])
+
+
+def test_faces_of_any_size_are_resized_and_back(learner, tmp_path):
+    write_image(tmp_path / "in" / "face.png", Image.fromarray(noise(40, 30, 3)))
+    (made,) = make_files(learner, "back", tmp_path / "in", tmp_path / "out")
+    with Image.open(made) as image:
+        assert image.size == (30, 40) and image.mode == "L"
+
+
+def test_characters_are_told_by_the_nearest_drawing():
+    """One that translates perfectly ranks first; one that shows each character as the next is never right."""
+    drawings = {name: noise(6, 4, 4, 1, seed=seed) for seed, name in enumerate(("a", "b"))}
+    spec = Spec("faces", (4, 4, 1), 6, (4, 4, 1))
+    label = np.arange(6)
+
+    def split(name, part):
+        inputs = data.in_memory(replace(spec, input_shape=()), name, drawings["a"][part], label[part])
+        return replace(data.in_memory(spec, name, drawings["b"][part], label[part]), inputs=inputs)
+
+    train, test = split("train", slice(0, 4)), split("test", slice(4, 6))
+
+    def scores(shift):
+        def make(view, images):
+            given, there = ("a", "b") if view == "sample" else ("b", "a")
+            pixels = np.rint((images + 1) * 127.5).astype(np.uint8)
+            which = [int(np.abs(drawings[given].astype(int) - x).sum(axis=(1, 2, 3)).argmin()) for x in pixels]
+            return drawings[there][(np.array(which) + shift) % 6] / np.float32(127.5) - 1
+
+        found = translations._characters(SimpleNamespace(make=make), train, test)
+        return {name: value for name, (value, _) in found.items()}
+
+    assert scores(0) == {
+        "character_top1": 1, "character_mean_rank": 1, "character_top1_held_out": 1, "character_mean_rank_held_out": 1
+    }  # fmt: skip
+    wrong = scores(1)
+    assert wrong["character_top1"] == wrong["character_top1_held_out"] == 0 and wrong["character_mean_rank"] > 1.9
+
+
+def test_paper_game_is_one_player():
+    spec, (phase,) = configs.build(configs.load(str(PROJECT / "configs/deepfake.py:paper"), []))
+    assert isinstance(phase.game, Game) and list(phase.game.players) == ["autoencoders"]
+    assert phase.game.players["autoencoders"].owns == ("encoder", "decoder_a", "decoder_b")

@@ -1,0 +1,187 @@
+"""Next-frame prediction: sequences, the networks at four scales, losses, scores and predicted strips."""
+
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+from tools import noise, shrunk, write_image
+
+from gan_zoo import config as configs
+from gan_zoo import data, losses, predictions
+from gan_zoo.architectures import multiscale
+from gan_zoo.data import frames, moving_digits
+from gan_zoo.data.frames import LATER, PAST
+from gan_zoo.errors import UserError
+from gan_zoo.metrics.images import gradient_sharpness
+from gan_zoo.step import new_state
+
+KEY = jax.random.key(0)
+
+
+def test_moving_digits_go_straight_and_bounce():
+    np.testing.assert_allclose(moving_digits.bounced(np.array([0.2, 1.0, 1.3, 2.0, -0.25])), [0.2, 1, 0.7, 0, 0.25])
+    train, test = (data.load("moving_digits", split) for split in ("train", "test"))
+    assert train.spec.shape == (32, 32, 1) and train.spec.input_shape == (32, 32, PAST)
+    assert train.size == 3 * 4000 and test.size == 1000  # three places to begin in each training sequence
+    sequence = test.sequence(7)
+    assert sequence.shape == (PAST + LATER, 32, 32, 1)
+    example = test.take(np.array([7]))
+    np.testing.assert_array_equal(example["input"][0], frames.stacked(sequence[:PAST]))
+    np.testing.assert_array_equal(example["image"][0], sequence[PAST])
+    assert (np.abs(np.diff(sequence.astype(int), axis=0)).max(axis=(1, 2, 3)) > 0).mean() > 0.8  # they move
+    again = data.load("moving_digits", "test")
+    np.testing.assert_array_equal(again.arrays["image"], test.arrays["image"])
+    large = data.load("moving_digits", "test", (64, 64, 3))
+    assert large.spec.input_shape == (64, 64, 3 * PAST)
+
+
+def write_videos(root, lengths, width=32):
+    for number, length in enumerate(lengths):
+        for frame in range(length):
+            pixels = np.full((32, width), 10 * number + frame, np.uint8)
+            write_image(root / f"video{number}" / f"{frame:03d}.png", Image.fromarray(pixels))
+
+
+def test_folders_of_frames(tmp_path):
+    write_videos(tmp_path, [7, 5, 6])
+    train, test = (data.load(f"frames:{tmp_path}", split) for split in ("train", "test"))
+    seen = set()
+    for source in (train, test):
+        for example in (source.take(np.array([i])) for i in range(source.size)):
+            levels = [*example["input"][0, 0, 0], example["image"][0, 0, 0, 0]]
+            assert list(np.diff(levels.copy() if isinstance(levels, np.ndarray) else np.array(levels, int))) == [1] * 4
+            seen.add(int(levels[0]))
+    held_out = {int(test.sequence(i)[0, 0, 0, 0]) // 10 for i in range(test.size)}
+    assert len(held_out) == 1 and test.size == 1  # places to test do not overlap
+    everything = {0: {0, 1, 2}, 1: {10}, 2: {20, 21}}
+    assert seen == {min(starts) for v, starts in everything.items() if v in held_out} | {
+        start for v, starts in everything.items() if v not in held_out for start in starts
+    }
+
+
+def test_one_video_holds_out_its_end(tmp_path):
+    write_videos(tmp_path, [20])
+    train, test = (data.load(f"frames:{tmp_path}", split) for split in ("train", "test"))
+    assert train.sequence(0)[0, 0, 0, 0] == 0 and train.arrays["image"].max() < test.sequence(0).min()
+
+
+def test_sequences_that_do_not_fit(tmp_path):
+    write_videos(tmp_path / "short", [5, 4])
+    with pytest.raises(UserError, match="video1 has 4 frames.* 5 are the least"):
+        data.load(f"frames:{tmp_path}/short", "train")
+    write_videos(tmp_path / "sizes", [6])
+    write_image(tmp_path / "sizes" / "video0" / "003.png", noise(32, 40))
+    write_videos(tmp_path / "sizes" / "more", [6])
+    with pytest.raises(UserError, match=r"003.png is \(32, 40, 1\).*set config.image_shape"):
+        for split in ("train", "test"):
+            data.load(f"frames:{tmp_path}/sizes", split)
+    for split in ("train", "test"):  # resized on demand
+        assert data.load(f"frames:{tmp_path}/sizes", split, (32, 32, 1)).spec.shape == (32, 32, 1)
+    with pytest.raises(UserError, match="has 3 frames"):
+        write_videos(tmp_path / "few", [3])
+        frames.read_frames(tmp_path / "few" / "video0", (32, 32, 1))
+
+
+def test_networks_work_at_four_scales_and_on_any_size():
+    generator = multiscale.Generator((32, 32, 1), width=2)
+    past = jnp.asarray(noise(2, 32, 32, 4) / 127.5 - 1, jnp.float32)
+    made, variables = generator.init_with_output(KEY, past, train=False)
+    assert [x.shape for x in made] == [(2, 4, 4, 1), (2, 8, 8, 1), (2, 16, 16, 1), (2, 32, 32, 1)]
+    large = generator.apply(variables, jnp.zeros((1, 40, 48, 4)), train=False)
+    assert large[-1].shape == (1, 40, 48, 1)
+    zeros = jax.tree.map(jnp.zeros_like, variables)
+    assert all((x == 0).all() for x in generator.apply(zeros, past, train=False))
+    # Without what the finer networks add, the coarsest prediction is enlarged, through a tanh at each scale.
+    coarse = {k: jax.tree.map(lambda x, k=k: x if k in [f"Conv_{i}" for i in range(4)] else 0 * x, v)
+              for k, v in variables["params"].items()}  # fmt: skip
+    first, second, *_ = generator.apply({"params": coarse}, past, train=False)
+    np.testing.assert_allclose(second[:, ::2, ::2], jnp.tanh(first), atol=1e-6)
+
+
+def test_judges_see_past_and_frame_at_each_scale():
+    judge = multiscale.Discriminator("small")
+    past, frame = (multiscale.pyramid(jnp.asarray(noise(2, 32, 32, c) / 127.5 - 1, jnp.float32)) for c in (4, 1))
+    logits, variables = judge.init_with_output(KEY, past, frame, train=False)
+    assert [x.shape for x in logits] == [(2,)] * 4
+    other = [*past[:3], -past[3]]
+    changed = judge.apply(variables, other, frame, train=False)
+    assert all((a == b).all() for a, b in zip(logits[:3], changed[:3], strict=True)) and (logits[3] != changed[3]).any()
+
+
+def test_gradient_difference_by_hand():
+    """A step of 1 that is blurred over two pixels: |1 - 1/2| + |0 - 1/2| in three columns of differences, none down."""
+    real = jnp.tile(jnp.array([0.0, 0.0, 1.0, 1.0]), (1, 4, 1))[..., None]
+    made = jnp.tile(jnp.array([0.0, 0.5, 1.0, 1.0]), (1, 4, 1))[..., None]
+    np.testing.assert_allclose(losses.gradient_difference(real, made), (0.5 + 0.5 + 0) / 3, rtol=1e-6)
+    assert losses.gradient_difference(real, 1 - real) == 0  # signs do not matter
+    sharp = gradient_sharpness(np.asarray(made) * 255, np.asarray(real) * 255)
+    np.testing.assert_allclose(sharp, 10 * np.log10(255**2 / (255 * (0.5 + 0.5 + 0) / 3)), rtol=1e-6)
+    assert np.isinf(gradient_sharpness(np.asarray(real) * 255, np.asarray(real) * 255))
+
+
+@pytest.mark.parametrize("settings", [{}, {"gradient_weight": 1.0}, {"power": 1, "adversarial_weight": 0.05}])
+def test_losses_are_the_papers(settings):
+    overrides = {"power": 2, "gradient_weight": 0.0, "adversarial_weight": 0.0, **settings}
+    config, _ = shrunk("configs/next_frame.py:moving_digits", *(f"config.{k}={v}" for k, v in overrides.items()))
+    spec, (phase,) = configs.build(config)
+    batch = data.load("moving_digits", "test").take(np.arange(4))
+    batch = {key: jnp.asarray(x / 127.5 - 1, jnp.float32) for key, x in batch.items()}
+    nets = new_state(phase.game, KEY, batch).nets
+    total, (_, metrics) = phase.game.players["generator"].loss(nets, batch, KEY, 0)
+    made = multiscale.Generator(spec.shape, 8).apply(nets["generator"], batch["input"], train=True)
+    real = multiscale.pyramid(batch["image"])
+    error = sum(float((jnp.abs(a - b) ** overrides["power"]).mean()) for a, b in zip(real, made, strict=True))
+    np.testing.assert_allclose(metrics["error"], error, rtol=1e-5)
+    rest = overrides["gradient_weight"] * metrics.get("gradients", 0)
+    rest += overrides["adversarial_weight"] * metrics.get("adversarial", 0)
+    np.testing.assert_allclose(total, error + rest, rtol=1e-5)
+    assert ("discriminator" in nets) == bool(overrides["adversarial_weight"])
+
+
+class Oracle:
+    """Predicts that the last frame moves on by as much as it came from the one before, which the test's do."""
+
+    spec = SimpleNamespace(name="moving")
+
+    def __init__(self):
+        ramp = np.zeros((3, PAST + LATER, 16, 40, 1), np.uint8)
+        for i in range(PAST + LATER):
+            ramp[:, i, :, 2 * i : 2 * i + 4] = 200
+        videos = [ramp[0], ramp[1], ramp[2, : PAST + 2]]  # the last one ends early
+        self.test = frames.of_videos(frames.described("moving", (16, 40, 1)), "test", videos)
+
+    def make(self, view, past):
+        return np.roll(past[..., -1:], 2, axis=2)
+
+
+def test_scores_and_recursion():
+    oracle = Oracle()
+    scores = predictions.prediction_scores(oracle, 10, {"seed": 0})
+    assert np.isinf(scores["psnr"]["value"]) and scores["ssim"]["value"] == 1
+    assert len(scores["psnr"]["each_frame"]) == LATER and np.isinf(scores["psnr"]["each_frame"]).all()
+    # The last frame differs in four columns of forty.
+    np.testing.assert_allclose(scores["psnr_last_frame"]["value"], 10 * np.log10(255**2 / (0.1 * 200**2)))
+    assert scores["psnr"]["fake_samples"] == 3 and scores["psnr"]["past"] == PAST
+
+
+def test_strips_and_moving_pictures(tmp_path):
+    oracle = Oracle()
+    strip, moving = predictions.save_predictions(oracle, oracle.test.sequence(2), 5, tmp_path / "new", "one")
+    with Image.open(moving) as image:
+        assert image.n_frames == PAST + 5
+    with Image.open(strip) as image:
+        pixels = np.asarray(image.convert("L"))
+    assert (pixels[20 : pixels.shape[0] // 2, -60:] == 255).all()  # nothing is known of the last frames
+    assert (pixels[-30:, -60:] != 255).any()
+
+
+def test_data_that_are_no_sequences():
+    for name in ("digits", "domains:digits:1:0"):
+        with pytest.raises(UserError, match="moving_digits, frames:PATH"):
+            config, _ = shrunk("configs/next_frame.py:moving_digits", f"config.dataset={name}")
+            configs.build(config)
+    with pytest.raises(UserError, match="multiples of 8"):
+        configs.build(shrunk("configs/next_frame.py:moving_digits", "config.image_shape=(36,36,1)")[0])
