@@ -225,12 +225,12 @@ def predict(args: argparse.Namespace, overrides: list[str]) -> None:
     if args.frames < 1 or args.num < 1:
         raise UserError("--frames and --num are 1 or more")
     learned = trained.load(_needs_workdir(args), args.checkpoint)
-    test = learned.test
-    if test.sequence is None:
+    if "predictions" not in learned.views:
         raise UserError(f"{learned.config.model} predicts no frames")
     if args.input:
         sequences = {Path(args.input).name or "frames": read_frames(Path(args.input), learned.spec.shape)[-PAST:]}
     else:
+        test = learned.test
         number = min(args.num, test.size)
         sequences = {f"held_out_{i}": test.sequence(i) for i in np.arange(number) * test.size // number}
     for name, sequence in sequences.items():

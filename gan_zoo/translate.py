@@ -22,8 +22,6 @@ def make_files(trained: Trained, view: str, given: Path, output: Path) -> Iterat
     Raises:
         UserError: no such image or folder, or the run has no such view.
     """
-    if trained.test.sequence is not None:
-        raise UserError("this run makes frames of frames: use ./launch.sh predict")
     if given.is_file():
         files, root = [given], given.parent
     else:
@@ -36,11 +34,14 @@ def make_files(trained: Trained, view: str, given: Path, output: Path) -> Iterat
         raise UserError(f"{output} holds the images themselves: name another folder by --output")
     spec = trained.spec
     shape = spec.input_shape if MAKE[view][0] == "input" and spec.input_shape else spec.shape
+    if shape[-1] > 3:
+        raise UserError("this run makes frames of several others: use ./launch.sh predict")
     for file, place in zip(files, places, strict=True):
         image = np.asarray(open_image(file).convert("L" if shape[-1] == 1 else "RGB"))
         image = image.reshape(*image.shape[:2], shape[-1])
+        made = _made(trained, view, image, shape)
         place.parent.mkdir(parents=True, exist_ok=True)
-        _made(trained, view, image, shape).save(place)
+        made.save(place)
         yield place
 
 
