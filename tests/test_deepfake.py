@@ -12,7 +12,9 @@ from tools import PROJECT, mesh_of, noise, shrunk, write_image
 
 from gan_zoo import config as configs
 from gan_zoo import data, translations
+from gan_zoo.architectures import deepfake
 from gan_zoo.data import Spec
+from gan_zoo.errors import UserError
 from gan_zoo.game import Game
 from gan_zoo.step import new_state
 from gan_zoo.trained import Trained
@@ -129,6 +131,24 @@ def test_characters_are_told_by_the_nearest_drawing():
     }  # fmt: skip
     wrong = scores(1)
     assert wrong["character_top1"] == wrong["character_top1_held_out"] == 0 and wrong["character_mean_rank"] > 1.9
+
+
+@pytest.mark.parametrize("size", [16, 48])
+def test_networks_of_any_square(size):
+    image = jnp.zeros((2, size, size, 3))
+    encode = lambda: deepfake.Encoder(4, 8).init_with_output(KEY, image, train=True)[0]
+    features = jax.eval_shape(encode)
+    assert features.shape == (2, size // 8, size // 8, 16)
+    decode = lambda: deepfake.Decoder(3, 4).init_with_output(KEY, jnp.zeros(features.shape), train=True)[0]
+    assert jax.eval_shape(decode).shape == image.shape
+
+
+def test_faces_that_do_not_fit():
+    for shape in ("(24,24,1)", "(16,32,1)"):
+        with pytest.raises(UserError, match="multiple of 16"):
+            configs.build(shrunk("configs/deepfake.py:digits", f"config.image_shape={shape}")[0])
+    with pytest.raises(UserError, match="two domains"):
+        configs.build(shrunk("configs/deepfake.py:digits", "config.dataset=digits")[0])
 
 
 def test_paper_game_is_one_player():
