@@ -45,8 +45,8 @@ def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
         raise UserError(f"unknown emoji {argument!r}: write emoji:{ARGUMENT}")
     shape = image_shape or SHAPE
     labels = {"google": len(CATEGORIES), "twitter": len(CATEGORIES), "vendors": len(VENDORS), "faces": FACES}
-    alone = argument in (*VENDORS, "vendors")
-    return Spec(f"emoji:{argument}", shape, labels.get(argument, 0), () if alone else shape)
+    labelled = argument in (*VENDORS, "vendors")
+    return Spec(f"emoji:{argument}", shape, labels.get(argument, 0), () if labelled else shape)
 
 
 def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) -> Source:
