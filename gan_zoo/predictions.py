@@ -33,9 +33,9 @@ def prediction_scores(trained: Trained, number: int, how: Mapping[str, Any]) -> 
     All pixels count. ``each_frame`` says the same of the frames after it, each made of predicted ones, over the
     sequences that have as many.
     """
-    test = trained.test
-    if test.sequence is None:
+    if "predictions" not in trained.game.views:
         return {}
+    test = trained.test
     sequences = [test.sequence(i) for i in range(min(number, test.size))]
     found: dict[str, list[float]] = {name: [] for name in ("psnr", "ssim", "sharpness")}
     last = {}

@@ -18,6 +18,13 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def programs_are_let_go():
+    """A process of Linux may hold 65,530 memory maps; compiled programs take them, and XLA crashes without."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory, worker_id) -> Path:
     """A user's cache folder that lives as long as the tests: what one command caches the next one finds."""

@@ -145,6 +145,7 @@ class Oracle:
     """Predicts that the last frame moves on by as much as it came from the one before, which the test's do."""
 
     spec = SimpleNamespace(name="moving")
+    game = SimpleNamespace(views=("sample", "predictions"))
 
     def __init__(self):
         ramp = np.zeros((3, PAST + LATER, 16, 40, 1), np.uint8)
