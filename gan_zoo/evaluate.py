@@ -43,7 +43,7 @@ LEAST = max(SPLITS, NEIGHBOURS + 1)  # samples that the scores need
 NEIGHBOURHOOD = ("precision", "recall", "density", "coverage")
 METRICS = ("fid", "kid", "inception_score", *NEIGHBOURHOOD)
 # Of a score; all else is its protocol.
-RESULTS = {"value", "spread", "values", "over_splits", "each_way", "floor", "at_floor"}
+RESULTS = {"value", "spread", "values", "over_splits", "each_way", "each_frame", "floor", "at_floor"}
 log = logging.getLogger("gan_zoo")
 
 

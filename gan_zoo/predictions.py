@@ -37,17 +37,19 @@ def prediction_scores(trained: Trained, number: int, how: Mapping[str, Any]) -> 
         return {}
     test = trained.test
     sequences = [test.sequence(i) for i in range(min(number, test.size))]
+    all_made = predicted(trained, np.stack([sequence[:PAST] for sequence in sequences]), LATER)
     found: dict[str, list[float]] = {name: [] for name in ("psnr", "ssim", "sharpness")}
     last = {}
     for frame in range(LATER):
-        long = [sequence for sequence in sequences if len(sequence) > PAST + frame]
+        long = [i for i, sequence in enumerate(sequences) if len(sequence) > PAST + frame]
         if not long:
             break
-        long = np.stack([sequence[: PAST + frame + 1] for sequence in long])
-        made, truth = predicted(trained, long[:, :PAST], frame + 1)[:, -1], long[:, -1]
-        for name, value in _of(made, truth).items():
+        truth = np.stack([sequences[i][PAST + frame] for i in long])
+        for name, value in _of(all_made[long, frame], truth).items():
             found[name].append(value)
-        last = last or {f"{name}_last_frame": value for name, value in _of(long[:, PAST - 1], truth).items()}
+        if frame == 0:
+            given = np.stack([sequences[i][PAST - 1] for i in long])
+            last = {f"{name}_last_frame": value for name, value in _of(given, truth).items()}
     how = {**how, "given": f"{trained.spec.name}/{test.split}", "fake_samples": len(sequences), "past": PAST}
     scores = {name: {"value": values[0], "each_frame": values, **how} for name, values in found.items()}
     return {**scores, **{name: {"value": value, **how} for name, value in last.items()}}

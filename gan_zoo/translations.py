@@ -46,7 +46,7 @@ def translation_scores(trained: Trained, number: int, how: Mapping[str, Any]) ->
         if {"decoder_a", "decoder_b"} <= set(trained.nets):
             found = {"swapped_accuracy" if name == "translated_accuracy" else name: x for name, x in found.items()}
         values |= found
-    if test.inputs is not None and "label" in test.inputs.take(np.arange(1)):
+    if test.inputs is not None and "back" in trained.game.views and "label" in test.inputs.take(np.arange(1)):
         values |= _characters(trained, train, test)
     if test.inputs is None:  # the counterpart is known
         values |= _nearness(ways, train, cycles="back" in trained.game.views)

@@ -12,6 +12,7 @@ from tools import noise, shrunk, write_image
 from gan_zoo import config as configs
 from gan_zoo import data, losses, predictions
 from gan_zoo.architectures import multiscale
+from gan_zoo.compare import compare
 from gan_zoo.data import frames, moving_digits
 from gan_zoo.data.frames import LATER, PAST
 from gan_zoo.errors import UserError
@@ -165,6 +166,8 @@ def test_scores_and_recursion():
     assert len(scores["psnr"]["each_frame"]) == LATER and np.isinf(scores["psnr"]["each_frame"]).all()
     # The last frame differs in four columns of forty.
     np.testing.assert_allclose(scores["psnr_last_frame"]["value"], 10 * np.log10(255**2 / (0.1 * 200**2)))
+    better = {"scores": {"psnr": {**scores["psnr"], "value": 40.0, "each_frame": [40.0] * LATER}}}
+    assert compare([{"scores": scores}, better])[0] == ("psnr", [np.inf, 40.0])  # frames are results, no protocol
     assert scores["psnr"]["fake_samples"] == 3 and scores["psnr"]["past"] == PAST
 
 
