@@ -22,6 +22,14 @@ SETTINGS = {
     "fashion_mnist": GARMENTS,
     "denoise": {**GARMENTS, "corruption": "gaussian", "level": 0.3, "latent_size": 256},
     "inpaint": {**GARMENTS, "corruption": "centre", "level": 0.5, "latent_size": 256},
+    "context_encoder": {
+        **GARMENTS,
+        "corruption": "centre",
+        "level": 0.5,
+        "latent_size": 256,
+        "adversarial_weight": 0.01,
+        "discriminator": {"width": 32, "receptive_field": 34},
+    },
     "vae": {**IMAGES, "dataset": "digits", **FULLY_CONNECTED, "latent_size": 10},
     "vae_fashion_mnist": {**GARMENTS, **FULLY_CONNECTED},
     # PyTorch's example: MNIST, 10 epochs in minibatches of 128.

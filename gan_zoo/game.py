@@ -61,6 +61,7 @@ class Game:
         given: whether views start from real images: their batches are held-out examples.
         one_size: whether networks take images of the trained size alone.
         about: what scores of this game should say of it.
+        named: scores that are called otherwise for this game: general name -> its own.
         compute: precision of the networks' arithmetic in training (None: that of the parameters).
 
     Raises:
@@ -79,6 +80,7 @@ class Game:
     given: bool = False
     one_size: bool = False
     about: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[str, str] = field(default_factory=dict)
     compute: Any = None
 
     def __post_init__(self):

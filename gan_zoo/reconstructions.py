@@ -11,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 from gan_zoo import data
 from gan_zoo.data import Source
 from gan_zoo.data.images import to_bytes
+from gan_zoo.errors import UserError
 from gan_zoo.metrics.images import psnr, sharpness
 from gan_zoo.trained import Trained
 
@@ -33,23 +34,20 @@ def reconstruction_scores(trained: Trained, number: int, how: Mapping[str, Any])
     made, given = to_bytes(found["image"]), to_bytes(found["given"])
     values: Values = {"psnr": (float(psnr(made, truth["image"]).mean()), {})}
     if found["missing"].any():
-        train = data.load(config.dataset, "train", config.image_shape, config.classes)
-        values |= _in_holes(made, truth["image"], found["missing"], train)
+        values |= _in_holes(made, truth["image"], found["missing"], trained.train)
     elif config.corruption != "none":
         smooth = np.stack([median(image, WINDOW) for image in given])
         values["psnr_noisy"] = float(psnr(given, truth["image"]).mean()), {}
         values["psnr_median_filter"] = float(psnr(smooth, truth["image"]).mean()), {"window": "3x3"}
     values["sharpness"] = float(sharpness(made).mean()), {}
     values["sharpness_of_truth"] = float(sharpness(truth["image"]).mean()), {}
-    if "bound" in trained.game.probes:
-        bound = _in_parts(lambda images, part: trained.probe("bound", images, seed=part), truth["image"])
-        values |= {
-            name: (float(x.mean()), {"unit": "nats for each image", "drawn": 1, "pixels": "Bernoulli"})
-            for name, x in bound.items()
-        }
+    if "nats" in trained.game.probes:
+        nats = _in_parts(lambda images, part: trained.probe("nats", images, seed=part), truth["image"])
+        own = {"unit": "nats for each image", "codes": "one drawn" if config.variational else "given"}
+        values |= {name: (float(x.mean()), {**own, "pixels": "Bernoulli"}) for name, x in nats.items()}
     if config.dataset.startswith("without:"):
-        errors = ((made / 255.0 - truth["image"] / 255.0) ** 2).mean(axis=(1, 2, 3))
-        values["anomaly_auc"] = float(roc_auc_score(truth["label"], errors)), {"strange": int(truth["label"].sum())}
+        area = roc_auc_score(truth["label"], squares(made, truth["image"]))
+        values["anomaly_auc"] = float(area), {"strange": int(truth["label"].sum())}
     elif "label" in truth:
         values["precision_at_10"] = _precision(trained, truth), {"code": "mean", "distance": "Euclidean"}
     how = {**how, "given": f"{trained.spec.name}/{test.split}", "fake_samples": len(made)}
@@ -57,9 +55,56 @@ def reconstruction_scores(trained: Trained, number: int, how: Mapping[str, Any])
     return {name: {"value": value, **how, **own} for name, (value, own) in values.items()}
 
 
+def errors(trained: Trained, images: np.ndarray) -> np.ndarray:
+    """Mean square of what an autoencoder makes of images uint8 [N, H, W, C], less these, in [0, 1]: [N].
+
+    High for what is unlike the training images.
+
+    Raises:
+        UserError: the run is no autoencoder.
+    """
+    found = _in_parts(lambda images, part: _probe(trained, "restore", images, part), images)
+    return squares(to_bytes(found["image"]), images)
+
+
+def squares(made: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Mean squares of the differences of images uint8 [N, H, W, C], in [0, 1]: [N]."""
+    return ((made / 255.0 - images / 255.0) ** 2).mean(axis=(1, 2, 3))
+
+
 def codes(trained: Trained, images: np.ndarray) -> np.ndarray:
-    """Codes [N, Z] of images uint8 [N, H, W, C]."""
-    return _in_parts(lambda images, _: {"code": trained.probe("code", images)}, images)["code"]
+    """Codes [N, Z] of images uint8 [N, H, W, C].
+
+    Raises:
+        UserError: the run is no autoencoder.
+    """
+    return _in_parts(lambda images, _: {"code": _probe(trained, "code", images, 0)}, images)["code"]
+
+
+def decoded(trained: Trained, codes: np.ndarray) -> np.ndarray:
+    """What the decoder makes of codes [..., Z]: images [..., H, W, C] in [-1, 1]."""
+    made = trained.probe("decode", codes.reshape(-1, codes.shape[-1]), key="code")
+    return made.reshape(*codes.shape[:-1], *trained.spec.shape)
+
+
+def nearest(trained: Trained, images: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """The training images whose codes are nearest to those of images uint8 [N, H, W, C].
+
+    Returns:
+        Which they are, int [N, number], and their Euclidean distances [N, number].
+    """
+    wanted, train = codes(trained, images), trained.train
+    starts = range(0, train.size, 20 * AT_ONCE)
+    parts = [train.take(np.arange(start, min(start + 20 * AT_ONCE, train.size)))["image"] for start in starts]
+    known = np.concatenate([codes(trained, part) for part in parts])
+    distances, near = NearestNeighbors(n_neighbors=min(number, train.size)).fit(known).kneighbors(wanted)
+    return near, distances
+
+
+def _probe(trained: Trained, name: str, images: np.ndarray, seed: int) -> Any:
+    if name not in trained.game.probes:
+        raise UserError(f"{trained.config.model} encodes and restores no images: name the run of an autoencoder")
+    return trained.probe(name, images, seed=seed)
 
 
 def _in_parts(make: Callable[[np.ndarray, int], Mapping[str, np.ndarray]], images: np.ndarray) -> dict[str, np.ndarray]:
@@ -84,9 +129,6 @@ def _in_holes(made: np.ndarray, truth: np.ndarray, missing: np.ndarray, train: S
 
 def _precision(trained: Trained, truth: Mapping[str, np.ndarray]) -> float:
     """The share of the nearest training images, by their codes, that have the held-out image's label."""
-    config = trained.config
-    train = data.load(config.dataset, "train", config.image_shape, config.classes)
-    known = train.take(np.arange(train.size))
-    neighbours = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(codes(trained, known["image"]))
-    near = neighbours.kneighbors(codes(trained, truth["image"]), return_distance=False)
-    return float((known["label"][near] == truth["label"][:, None]).mean())
+    near, _ = nearest(trained, truth["image"], NEIGHBOURS)
+    labels = trained.train.take(near.ravel())["label"].reshape(near.shape)
+    return float((labels == truth["label"][:, None]).mean())

@@ -108,14 +108,19 @@ class Trained:
         batch = data.example(self.spec, sizes.pop(), self.dtype, labels)
         return self.view("sample", {**batch, **floats(dict(latents), self.dtype)})["image"]
 
-    def probe(self, name: str, images: np.ndarray, labels: np.ndarray | None = None, seed: int = 0) -> Any:
+    def probe(
+        self, name: str, images: np.ndarray, labels: np.ndarray | None = None, seed: int = 0, key: str = "image"
+    ) -> Any:
         """What one of the game's probes says of images float [N, H, W, C] in [-1, 1] (points: [N, 2]).
+
+        Args:
+            key: what the batch has them as; a decoder's codes [N, Z] are "code".
 
         Raises:
             UserError: there is no such probe.
         """
         choose("probe", name, self.game.probes)
-        batch = data.example(self.spec, len(images), self.dtype, labels) | {"image": images.astype(self.dtype)}
+        batch = data.example(self.spec, len(images), self.dtype, labels) | {key: images.astype(self.dtype)}
         return jax.device_get(_compiled(self.game.probes[name])(self.nets, batch, jax.random.key(seed)))
 
     def batch(self, numbers: np.ndarray, labels: np.ndarray) -> Batch:
@@ -138,7 +143,15 @@ class Trained:
     @property
     def test(self) -> data.Source:
         """The held-out split."""
-        return _held_out(self.config.dataset, tuple(self.config.image_shape), self.config.classes)
+        return self._split("test")
+
+    @property
+    def train(self) -> data.Source:
+        """The split that it learned from."""
+        return self._split("train")
+
+    def _split(self, name: str) -> data.Source:
+        return _load(self.config.dataset, name, tuple(self.config.image_shape), self.config.classes)
 
     @property
     def pictures(self) -> list[str]:
@@ -176,10 +189,10 @@ class Trained:
         return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
 
 
-@lru_cache(maxsize=1)
-def _held_out(dataset: str, image_shape: tuple[int, ...], classes: int) -> data.Source:
-    """The test split: read once for all the pictures of a run."""
-    return data.load(dataset, "test", image_shape, classes)
+@lru_cache(maxsize=2)
+def _load(dataset: str, split: str, image_shape: tuple[int, ...], classes: int) -> data.Source:
+    """A split: read once for all the pictures of a run."""
+    return data.load(dataset, split, image_shape, classes)
 
 
 @lru_cache(maxsize=64)

@@ -24,13 +24,13 @@ def translation_scores(trained: Trained, number: int, how: Mapping[str, Any]) ->
     l1 and cycle_l1 are mean absolute differences of images in [-1, 1]. Where both ways are learned, means of both;
     where one is, there is no way back and no cycle_l1.
     """
-    spec, config = trained.spec, trained.config
+    spec = trained.spec
     if not spec.input_shape:
         return {}
     test = trained.test
     if test.sequence is not None:
         return {}  # predictions have scores of their own
-    train = data.load(config.dataset, "train", config.image_shape, config.classes)
+    train = trained.train
     numbers = np.arange(min(number, test.size))
     batch = trained.held_out(numbers)
     there = {"truth": batch["image"], "given": batch["input"], "made": trained.make("sample", batch["input"])}
@@ -42,16 +42,14 @@ def translation_scores(trained: Trained, number: int, how: Mapping[str, Any]) ->
         cycles = [np.abs(trained.make(view, way["made"]) - way["given"]).mean() for way, view in again]
         values["cycle_l1"] = float(np.mean(cycles)), {}
     if test.inputs is not None or set(GENERATORS) <= set(trained.nets):
-        found = _unpaired(ways, domains(train), domains(test))
-        if {"decoder_a", "decoder_b"} <= set(trained.nets):
-            found = {"swapped_accuracy" if name == "translated_accuracy" else name: x for name, x in found.items()}
-        values |= found
+        values |= _unpaired(ways, domains(train), domains(test))
     if test.inputs is not None and "back" in trained.game.views and "label" in test.inputs.take(np.arange(1)):
         values |= _characters(trained, train, test)
     if test.inputs is None:  # the counterpart is known
         values |= _nearness(ways, train, cycles="back" in trained.game.views)
     how = {**how, "given": f"{spec.name}/{test.split}", "fake_samples": len(numbers), "ways": len(ways)}
-    return {name: {"value": value, **how, **own} for name, (value, own) in values.items()}
+    name_of = lambda name: trained.game.named.get(name, name)
+    return {name_of(name): {"value": value, **how, **own} for name, (value, own) in values.items()}
 
 
 def _nearness(ways: list[dict[str, np.ndarray]], train: Source, cycles: bool) -> Values:

@@ -1,19 +1,23 @@
 """Autoencoders: what is done to images, the losses by hand, and how what is made is scored."""
 
 import dataclasses
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.stats import norm
-from tools import PROJECT
+from sklearn.metrics import roc_auc_score
+from tools import PROJECT, noise, shrunk, write_image
 
 from gan_zoo import config as configs
 from gan_zoo import data, losses
+from gan_zoo.__main__ import main
 from gan_zoo.corruptions import CORRUPTIONS
 from gan_zoo.errors import UserError
-from gan_zoo.reconstructions import codes, reconstruction_scores
+from gan_zoo.reconstructions import codes, decoded, errors, nearest, reconstruction_scores
 from gan_zoo.registry import find
 from gan_zoo.step import new_state
 from gan_zoo.trained import Trained
@@ -183,6 +187,81 @@ def test_a_set_without_one_class():
 def test_codes_do_not_depend_on_what_else_is_encoded():
     run, test = trained(), data.load("digits", "test").arrays["image"]
     np.testing.assert_allclose(codes(run, test[:7])[:3], codes(run, test[:3]), atol=1e-6)
+
+
+def test_decoded_codes_are_what_is_restored():
+    run, test = trained(), data.load("digits", "test").arrays["image"][:6]
+    made = decoded(run, codes(run, test).reshape(2, 3, -1))
+    assert made.shape == (2, 3, 8, 8, 1)
+    restored = run.probe("restore", test / np.float32(127.5) - 1)["image"]
+    np.testing.assert_allclose(made.reshape(6, 8, 8, 1), restored, atol=1e-5)
+
+
+def test_training_images_find_themselves():
+    run = trained()
+    near, distances = nearest(run, run.train.arrays["image"][[3, 50]], 4)
+    assert near[:, 0].tolist() == [3, 50] and near.shape == distances.shape == (2, 4)
+    np.testing.assert_allclose(distances[:, 0], 0, atol=1e-4)
+    assert (np.diff(distances, axis=1) >= 0).all()
+
+
+def test_errors_are_those_that_are_scored():
+    """The area under the ROC curve of `errors` is the score; an image that is made exactly has none."""
+    run = trained("config.dataset=without:digits:3")
+    found = errors(run, run.test.arrays["image"])
+    area = roc_auc_score(run.test.arrays["label"], found)
+    assert reconstruction_scores(run, 1000, {})["anomaly_auc"]["value"] == pytest.approx(area)
+    unmended(run)
+    assert (errors(run, run.test.arrays["image"][:4]) == 0).all()
+    with pytest.raises(UserError, match="name the run of an autoencoder"):
+        gan, _ = shrunk("configs/gan.py:digits")
+        spec, (phase,) = configs.build(gan)
+        state = new_state(phase.game, KEY, data.example(spec, 8))
+        errors(Trained(gan, spec, phase.game, state, 0), run.test.arrays["image"][:4])
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    """A run of two rounds on digits, and a folder of three pictures: a training image, blank, noise."""
+    folder = tmp_path_factory.mktemp("autoencoder")
+    small = ["--config.rounds=2", "--config.latent_size=4", "--config.encoder.width=4", "--config.decoder.width=4"]
+    assert main(["configs/autoencoder.py:digits", f"--workdir={folder}/run", *small]) == 0
+    first = data.load("digits", "train").arrays["image"][7]
+    for name, image in {"known": first, "blank": np.zeros_like(first), "noise": noise(8, 8, 1)}.items():
+        write_image(folder / "images" / f"{name}.png", Image.fromarray(image[..., 0]))
+    return folder
+
+
+def test_retrieval_on_the_command_line(run_folder, capsys):
+    query = f"--query={run_folder}/images"
+    assert main(["retrieve", f"--workdir={run_folder}/run", query, "--num=3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    label = data.load("digits", "train").arrays["label"][7]
+    assert f"known.png: training images 7 {label} (" in lines[1] and lines[-1].endswith("retrieved.png")
+    with Image.open(lines[-1]) as picture:
+        assert picture.width > 4 * 48 and picture.height > 3 * 48
+
+
+def test_scores_of_ones_own_images(run_folder, capsys):
+    table = run_folder / "errors.csv"
+    assert main(["score", f"--workdir={run_folder}/run", f"--input={run_folder}/images", f"--output={table}"]) == 0
+    rows = [line.split(",") for line in table.read_text().splitlines()]
+    assert len(rows) == 4 and {Path(name).stem for name, _ in rows[1:]} == {"known", "blank", "noise"}
+    found = [float(error) for _, error in rows[1:]]
+    assert found == sorted(found, reverse=True) and found[-1] > 0 and "blank.png" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["retrieve", "--workdir=nowhere"], "--query=IMAGE_OR_FOLDER"),
+        (["retrieve", "--workdir=nowhere", "--query=x.png", "--num=0"], "--num of 1 or more"),
+        (["score", "--workdir=nowhere"], "--input=IMAGE_OR_FOLDER"),
+        (["score", "--workdir=nowhere", "--input=x.png"], "holds no run"),
+    ],
+)
+def test_commands_that_miss_something(arguments, words, refused_here):
+    refused_here(arguments, words)
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
-from tools import noise, shrunk, write_image
+from tools import mesh_of, noise, shrunk, write_image
 
 from gan_zoo import config as configs
 from gan_zoo import data, losses, predictions
 from gan_zoo.architectures import multiscale
 from gan_zoo.compare import compare
-from gan_zoo.data import frames, moving_digits
+from gan_zoo.data import feed, frames, moving_digits
 from gan_zoo.data.frames import LATER, PAST
+from gan_zoo.data.order import indices
 from gan_zoo.errors import UserError
 from gan_zoo.metrics.images import gradient_sharpness
 from gan_zoo.step import new_state
@@ -23,20 +24,56 @@ KEY = jax.random.key(0)
 
 
 def test_moving_digits_go_straight_and_bounce():
-    np.testing.assert_allclose(moving_digits.bounced(np.array([0.2, 1.0, 1.3, 2.0, -0.25])), [0.2, 1, 0.7, 0, 0.25])
+    np.testing.assert_array_equal(moving_digits.bounced(np.array([2, 10, 13, 20, -3]), 10), [2, 10, 7, 0, 3])
     train, test = (data.load("moving_digits", split) for split in ("train", "test"))
     assert train.spec.shape == (32, 32, 1) and train.spec.input_shape == (32, 32, PAST)
-    assert train.size == 3 * 4000 and test.size == 1000  # three places to begin in each training sequence
+    assert train.size == 100_000 and test.size == 1000
     sequence = test.sequence(7)
-    assert sequence.shape == (PAST + LATER, 32, 32, 1)
+    assert sequence.shape == (PAST + LATER, 32, 32, 1) and sequence.dtype == np.uint8
     example = test.take(np.array([7]))
     np.testing.assert_array_equal(example["input"][0], frames.stacked(sequence[:PAST]))
     np.testing.assert_array_equal(example["image"][0], sequence[PAST])
     assert (np.abs(np.diff(sequence.astype(int), axis=0)).max(axis=(1, 2, 3)) > 0).mean() > 0.8  # they move
     again = data.load("moving_digits", "test")
-    np.testing.assert_array_equal(again.arrays["image"], test.arrays["image"])
-    large = data.load("moving_digits", "test", (64, 64, 3))
-    assert large.spec.input_shape == (64, 64, 3 * PAST)
+    np.testing.assert_array_equal(again.take(np.arange(20))["image"], test.take(np.arange(20))["image"])
+    assert (train.take(np.arange(20))["image"] != test.take(np.arange(20))["image"]).any(axis=(1, 2, 3)).all()
+    large = data.load("moving_digits", "test", (64, 48, 3))
+    assert large.take(np.array([0, 3]))["input"].shape == (2, 64, 48, 3 * PAST)
+
+
+def test_a_moving_digit_by_hand(monkeypatch):
+    """One digit, all of 255, in a frame: where its rows and columns lie is what the drawn numbers say."""
+    monkeypatch.setattr(moving_digits, "DIGITS", 1)
+    whole = data.load("digits", "test").arrays["image"]
+    monkeypatch.setattr(data, "load", lambda *args: data.in_memory(None, "test", np.full_like(whole, 255)))
+    test, size = moving_digits.load("", "test", (32, 32, 1), 0), 14
+    for number in range(5):
+        drawn = np.asarray(jax.random.bits(jax.random.fold_in(jax.random.key(1), number), (4, 1)))[:, 0]
+        angle = 2 * np.pi * (drawn[2] % 1024) / 1024
+        begin, step = (drawn[:2] % 2**16) / 2**16, 0.1 * np.array([np.sin(angle), np.cos(angle)])
+        for frame, image in enumerate(test.sequence(number)):
+            place = np.abs(begin + frame * step)
+            corner = np.where(place > 1, 2 - place, place) * (32 - size)
+            seen = [np.flatnonzero(image[..., 0].any(axis=axis)) for axis in (1, 0)]
+            assert all(len(one) == size for one in seen)
+            np.testing.assert_allclose([one[0] for one in seen], np.floor(corner), atol=1)
+
+
+@pytest.mark.parametrize("count", [1, 8])
+def test_sequences_are_the_same_on_all_devices(count, tmp_path, monkeypatch):
+    write_videos(tmp_path, [7, 9, 8])
+    for source in (data.load("moving_digits", "train"), data.load(f"frames:{tmp_path}", "train")):
+        minibatches = feed.Feed(source, 3, 5, 8, 2, mesh_of(count), jnp.float32)
+        assert minibatches.resident
+        for step in range(2):
+            wanted = source.take(indices(3, 5 + 16 * step, 16, source.size))
+            for key, x in minibatches(step).items():
+                np.testing.assert_array_equal(np.rint(x * 127.5 + 127.5).reshape(wanted[key].shape), wanted[key])
+    monkeypatch.setattr(feed, "ON_DEVICE", 0)
+    streamed = feed.Feed(source, 3, 5, 8, 2, mesh_of(count), jnp.float32)
+    for key, x in streamed(1).items():
+        np.testing.assert_array_equal(x, minibatches(1)[key])
+    streamed.pool.shutdown(cancel_futures=True)
 
 
 def write_videos(root, lengths, width=32):
@@ -66,7 +103,8 @@ def test_folders_of_frames(tmp_path):
 def test_one_video_holds_out_its_end(tmp_path):
     write_videos(tmp_path, [20])
     train, test = (data.load(f"frames:{tmp_path}", split) for split in ("train", "test"))
-    assert train.sequence(0)[0, 0, 0, 0] == 0 and train.arrays["image"].max() < test.sequence(0).min()
+    assert train.sequence(0)[0, 0, 0, 0] == 0
+    assert train.take(np.arange(train.size))["image"].max() < test.sequence(0).min()
 
 
 def test_sequences_that_do_not_fit(tmp_path):

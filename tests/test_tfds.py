@@ -113,6 +113,46 @@ def test_div2k_gives_tiles_of_its_pictures(div2k, monkeypatch):
         data.load("tfds:div2k/bicubic_x4", "train", (40, 40, 3))
 
 
+@pytest.fixture(scope="module")
+def moving_mnist(tmp_path_factory):
+    """Ten sequences of seven frames in Moving MNIST's form; a frame's pixels are ten times its sequence's number."""
+    tensorflow_datasets = pytest.importorskip("tensorflow_datasets")
+    features, root = tensorflow_datasets.features, tmp_path_factory.mktemp("moving")
+    for number in range(10):
+        for frame in range(7):
+            pixels = np.full((64, 64), 10 * number + frame, np.uint8)
+            write_image(root / "png" / f"{number}_{frame}.png", pixels)
+
+    class MovingMnist(tensorflow_datasets.core.GeneratorBasedBuilder, skip_registration=True):
+        """Sequences."""
+
+        VERSION = tensorflow_datasets.core.Version("1.0.0")
+
+        def _info(self):
+            described = features.FeaturesDict({"image_sequence": features.Video(shape=(7, 64, 64, 1))})
+            return tensorflow_datasets.core.DatasetInfo(builder=self, features=described, disable_shuffling=True)
+
+        def _split_generators(self, manager):
+            return {"test": self._generate_examples()}
+
+        def _generate_examples(self):
+            for number in range(10):
+                yield number, {"image_sequence": [root / "png" / f"{number}_{frame}.png" for frame in range(7)]}
+
+    MovingMnist(data_dir=root / "tfds", file_format="array_record").download_and_prepare()
+    return root
+
+
+def test_moving_mnist_gives_sequences(moving_mnist, monkeypatch):
+    """Its only split is parted; each place in a training sequence is an example."""
+    monkeypatch.setenv("GAN_ZOO_DATA", str(moving_mnist))
+    train, test = (data.load("tfds:moving_mnist", split, (32, 32, 1)) for split in ("train", "test"))
+    assert (train.size, test.size) == (9 * 3, 1) and train.spec.input_shape == (32, 32, 4)
+    example = train.take(np.array([3 * 5 + 2]))
+    assert example["input"][0, 7, 7].tolist() == [52, 53, 54, 55] and example["image"][0, 7, 7] == 56
+    assert test.sequence(0)[:, 0, 0, 0].tolist() == [*range(90, 97)]
+
+
 def test_tfds_refuses_what_does_not_fit(catalog, monkeypatch):
     monkeypatch.setenv("GAN_ZOO_DATA", str(catalog[0]))
     with pytest.raises(UserError, match="needs config.image_shape"):

@@ -271,9 +271,8 @@ class Copier:
     examples = trained.Trained.examples
     dtype = np.float32
 
-    @property
-    def test(self):
-        return data.load(self.config.dataset, "test", self.config.image_shape)
+    test = property(lambda self: data.load(self.config.dataset, "test", self.config.image_shape))
+    train = property(lambda self: data.load(self.config.dataset, "train", self.config.image_shape))
 
 
 def test_scores_of_a_copy_are_those_of_the_input():

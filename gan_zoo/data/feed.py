@@ -37,7 +37,7 @@ class Feed:
         stream: tells the orders of sets that are read side by side apart.
 
     Attributes:
-        arrays: the whole set, on every device; nothing if it does not fit there.
+        arrays: the whole set, on every device, or "made", what makes it there; nothing if it does not fit.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class Feed:
     ):
         self.source, self.seed, self.start, self.dtype, self.mesh = source, seed, start, dtype, mesh
         self.shape, self.crop, self.flip, self.stream = (turns, batch_size), crop, flip, stream
-        arrays = source.arrays
-        self.resident = arrays is not None and sum(array.nbytes for array in arrays.values()) <= ON_DEVICE
+        arrays = source.arrays if source.made is None else {"made": source.made}
+        self.resident = arrays is not None and sum(array.nbytes for array in jax.tree.leaves(arrays)) <= ON_DEVICE
         self.arrays = jax.device_put(arrays, NamedSharding(mesh, PartitionSpec())) if self.resident else {}
         self.pool = None if self.resident else ThreadPoolExecutor(1)
         self.pending: dict[int, Future] = {}
@@ -126,7 +126,10 @@ def read(arrays: Batch, given: Given, dtype: Any) -> Batch:
     batch = given
     if "order" in given:
         order = constrain(given["order"], PartitionSpec(None, "data"))
-        batch = {key: array[order] for key, array in arrays.items() if key != "inputs"}
+        if "made" in arrays:
+            batch = arrays["made"](order)
+        else:
+            batch = {key: array[order] for key, array in arrays.items() if key != "inputs"}
     if rows is not None:
         batch = {key: _cut(x, rows, columns) if x.ndim == 5 else x for key, x in batch.items()}
     batch = {key: constrain(x, PartitionSpec(None, "data")) for key, x in floats(batch, dtype).items()}

@@ -7,16 +7,19 @@ else a tenth of the sequences is held out, and of a single one the last tenth.
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import jax
 import numpy as np
+from jax.tree_util import Partial
 
-from gan_zoo import data
 from gan_zoo.data import Source, Spec
 from gan_zoo.data.image_folder import TEST, every_of, open_image, shape_of
 from gan_zoo.data.images import MEMORY, fit
 from gan_zoo.errors import UserError
+from gan_zoo.game import Batch
 
 ARGUMENT = "PATH"
 PAST = 4  # frames that are given
@@ -31,7 +34,7 @@ def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
 def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) -> Source:
     found = spec(argument, image_shape, classes)
     videos = _listed(argument)[split]
-    size = math.prod(found.shape) * sum(map(len, videos)) * (PAST + 1 if split == "train" else 1)
+    size = math.prod(found.shape) * sum(map(len, videos))
     if size > MEMORY:
         raise UserError(f"{found.name} would take {size / 1e9:.1f} GB: set config.image_shape to less, or part the set")
     return of_videos(found, split, [_frames(video, found.shape, bool(image_shape)) for video in videos])
@@ -45,16 +48,32 @@ def described(name: str, shape: tuple[int, ...]) -> Spec:
 def of_videos(found: Spec, split: str, videos: Sequence[np.ndarray]) -> Source:
     """A source of sequences uint8 [T, H, W, C]: of all places in them to train, one after the other to test."""
     step = 1 if split == "train" else PAST + LATER
-    places = [(video, start) for video in videos for start in range(0, max(1, len(video) - PAST), step)]
-    images = np.stack([video[start + PAST] for video, start in places])
-    past = np.stack([stacked(video[start : start + PAST]) for video, start in places])
-    sequence = lambda number: places[number][0][places[number][1] :][: PAST + LATER]
-    return replace(data.in_memory(found, split, images, inputs=past), sequence=sequence)
+    ends = np.cumsum([len(video) for video in videos])
+    places = [
+        (end - len(video) + start, end)
+        for video, end in zip(videos, ends, strict=True)
+        for start in range(0, max(1, len(video) - PAST), step)
+    ]
+    stored = {"frames": np.concatenate(videos), "begins": np.array(places, np.int32)[:, 0]}
+    sequence = lambda number: stored["frames"][slice(*places[number])][: PAST + LATER]
+    take = partial(_examples, stored)
+    return Source(found, split, len(places), take, None, made=Partial(_examples, stored), sequence=sequence)
 
 
-def stacked(frames: np.ndarray) -> np.ndarray:
-    """Frames [PAST, H, W, C] as one image [H, W, PAST C], the oldest first."""
-    return np.concatenate(list(frames), axis=-1)
+def _examples(stored: dict[str, jax.Array], order: jax.Array) -> Batch:
+    return parted(stored["frames"][stored["begins"][order][..., None] + np.arange(PAST + 1)])
+
+
+def parted(frames: jax.Array) -> Batch:
+    """The example that PAST + 1 frames [..., PAST + 1, H, W, C] are."""
+    return {"image": frames[..., PAST, :, :, :], "input": stacked(frames[..., :PAST, :, :, :])}
+
+
+def stacked(frames: Any) -> Any:
+    """Frames [..., PAST, H, W, C] as one image [..., H, W, PAST C], the oldest first."""
+    *rest, past, height, width, channels = frames.shape
+    axes = [*range(len(rest)), *(len(rest) + axis for axis in (1, 2, 0, 3))]
+    return frames.transpose(axes).reshape(*rest, height, width, past * channels)
 
 
 def read_frames(folder: Path, shape: tuple[int, ...]) -> np.ndarray:

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from gan_zoo.data import Source, Spec, images
@@ -41,6 +42,12 @@ def every_of(root: Path) -> list[tuple[Path, str]]:
     if not files:
         raise UserError(f"{root} holds no images ({KNOWN})")
     return files
+
+
+def read_all(given: Path, shape: tuple[int, ...]) -> tuple[list[Path], np.ndarray]:
+    """An image, or all in a folder and below it: the files, and the images made to fit a shape, uint8 [N, H, W, C]."""
+    files = [given] if given.is_file() else [file for file, _ in every_of(given)]
+    return files, np.stack([images.fit(open_image(file), shape) for file in files])
 
 
 def reader(described: Spec, split: str, files: list[tuple[Path, str]], names: tuple[str, ...], resizes: bool) -> Source:

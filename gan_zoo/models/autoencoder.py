@@ -68,6 +68,7 @@ class Model:
         to_image = lambda logits: 2 * sigmoid(logits) - 1
         noise = partial(latents, {"noise": (NOISE["normal"], (self.latent_size,))})
         holes, size = self.corruption in HOLES, math.prod(spec.shape)
+        likely = self.loss == "bce" and self.corruption == "none"
 
         def init(rng: jax.Array, batch: Batch) -> Nets:
             keys = jax.random.split(rng, 3)
@@ -145,14 +146,18 @@ class Model:
             logits = infer(decoder, nets["decoder"], z)
             return {"image": filled(to_image(logits), given, missing), "given": given, "missing": missing}
 
-        def bound(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
-            """The ELBO with one drawn code, and its divergence, in nats for each image [B]."""
+        def nats(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
+            """Cross entropy of each whole image [B]; with a drawn code also its divergence, and the ELBO."""
             z, divergence = code_of(infer(encoder, nets["encoder"], batch["image"]), rng, batch)
             pixels = distance(infer(decoder, nets["decoder"], z), batch["image"], jnp.zeros_like(batch["image"]))
-            return {"elbo": -(pixels * size + divergence), "kl": divergence}
+            found = {"cross_entropy": pixels * size}
+            return found | ({"elbo": -(pixels * size + divergence), "kl": divergence} if self.variational else {})
 
         def code(nets: Nets, batch: Batch, rng: jax.Array) -> jax.Array:
             return code_of(infer(encoder, nets["encoder"], batch["image"]), None, batch)[0]
+
+        def decode(nets: Nets, batch: Batch, rng: jax.Array) -> jax.Array:
+            return to_image(infer(decoder, nets["decoder"], batch["code"]))
 
         def reconstructions(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
             made = restore(nets, batch, rng)
@@ -162,7 +167,7 @@ class Model:
         if self.adversarial_weight:
             judge = Player(("discriminator",), discriminator_loss, optimizers.build(self.discriminator_optimizer))
             players = {"discriminator": judge, **players}
-        probes = {"restore": restore, "code": code, **({"bound": bound} if self.variational else {})}
+        probes = {"restore": restore, "code": code, "decode": decode, **({"nats": nats} if likely else {})}
         game = Game(
             init,
             players,

@@ -92,5 +92,6 @@ class Model:
             ema={name: self.ema_decay for name in NETWORKS if self.ema_decay},
             given=True,
             one_size=True,
+            named={"translated_accuracy": "swapped_accuracy"},
         )
         return [Phase("training", game)]

@@ -1,0 +1,30 @@
+"""A hole in the middle of a garment, filled in without and with an adversary."""
+
+import numpy as np
+
+import gan_zoo
+from gan_zoo import figures
+from gan_zoo.reproduce import Result, scores_of
+
+PAPER = "Pathak et al. 2016, figure 6"
+COST = {"small": "10 minutes on two cores (estimated), after ./launch.sh data fashion_mnist", "paper": "not run"}
+DIFFERS = "Fashion-MNIST; the adversary is a PatchGAN that sees the whole picture; sharpness is that of whole pictures"
+ROWS = 12
+SCORES = ("mask_error", "mask_error_of_mean", "sharpness", "sharpness_of_truth")
+
+
+def get_runs(scale):
+    rounds = {} if scale == "small" else {"rounds": 100_000}
+    return {
+        "squares alone": {"config": "configs/autoencoder.py:inpaint", **rounds},
+        "with an adversary": {"config": "configs/autoencoder.py:context_encoder", **rounds},
+    }
+
+
+def draw(runs, scale):
+    loaded = [gan_zoo.load(folder) for folder in runs.values()]
+    batch = loaded[0].examples(ROWS)["image"]
+    made = [run.probe("restore", batch) for run in loaded]
+    columns = [made[0]["given"], *(one["image"] for one in made), batch]
+    picture = figures.comparison(np.stack(columns, axis=1), ["given", *runs, "truth"])
+    return Result(picture, *scores_of(runs, SCORES))

@@ -1,0 +1,56 @@
+"""A variational autoencoder beside a plain one with the same networks: reconstructions, samples and a traversal.
+
+Samples are what the decoder makes of standard normal codes: a plain autoencoder's codes lie elsewhere. The traversal
+moves one held-out image's code along the number that varies most between images.
+"""
+
+import numpy as np
+
+import gan_zoo
+from gan_zoo import figures, workdir
+from gan_zoo.reconstructions import codes, decoded
+from gan_zoo.reproduce import Result
+
+PAPER = "Kingma and Welling 2013, figures 4 and 5"
+COST = {"small": "6 minutes on two cores (estimated), after ./launch.sh data fashion_mnist", "paper": "not run"}
+DIFFERS = (
+    "PyTorch's example (400 hidden units, Adam) on scikit-learn's digits of 8x8 and on Fashion-MNIST. A plain "
+    "autoencoder has a cross entropy, but no bound on a likelihood"
+)
+CONFIGS = {"digits": "vae", "fashion_mnist": "vae_fashion_mnist"}
+KINDS = {"variational": {}, "plain": {"variational": False}}
+SCORES = ("psnr", "cross_entropy", "kl", "elbo")
+COLUMNS, REACH = 10, 2.5  # columns of the picture; how far the traversal goes
+
+
+def get_runs(scale):
+    more = {"rounds": 30_000} if scale == "paper" else {}
+    return {
+        f"{kind}, {data}": {"config": f"configs/autoencoder.py:{name}", **settings, **more}
+        for data, name in CONFIGS.items()
+        for kind, settings in KINDS.items()
+    }
+
+
+def rows_of(run):
+    """Reconstructions, samples and a traversal, [3, COLUMNS, H, W, C]."""
+    shown = run.examples(COLUMNS)["image"]
+    noise = np.random.default_rng(0).normal(size=(COLUMNS, run.config.latent_size))
+    test = codes(run, run.test.take(np.arange(min(500, run.test.size)))["image"])
+    along = np.repeat(test[:1], COLUMNS, axis=0)
+    most = test.std(axis=0).argmax()
+    along[:, most] = np.linspace(-REACH, REACH, COLUMNS) * (1 if run.config.variational else test[:, most].std())
+    return np.stack([run.probe("restore", shown)["image"], decoded(run, noise), decoded(run, along)])
+
+
+def draw(runs, scale):
+    blocks, table, numbers = [], [["", "PSNR in dB", "cross entropy", "divergence", "ELBO (nats)"]], {}
+    for name, folder in runs.items():
+        run = gan_zoo.load(folder)
+        blocks.append(figures.headed(figures.grid(rows_of(run)), [f"{name}: reconstructions, samples, traversal"]))
+        scores = workdir.read(folder / "evaluation.json")["scores"]
+        numbers[name] = {key: scores[key]["value"] for key in SCORES if key in scores}
+        table.append([name, *(f"{numbers[name][key]:.2f}" if key in scores else "" for key in SCORES)])
+    width = max(block.shape[1] for block in blocks)
+    pad = lambda block: np.pad(block, [(0, 8), (0, width - block.shape[1]), (0, 0)], constant_values=255)
+    return Result(np.concatenate([pad(block) for block in blocks]), table, numbers)

@@ -1,0 +1,354 @@
+"""What the commands of the command line do."""
+
+import argparse
+import csv
+import json
+from pathlib import Path
+
+from gan_zoo.errors import UserError, choose
+
+DEFAULT = "configs/dcgan.py:digits"
+PROJECT = Path(__file__).resolve().parent.parent
+EXPERIMENTS = PROJECT / "experiments"
+
+
+def train(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Trains a config's model, or continues."""
+    import jax
+
+    from gan_zoo import workdir as workdir_module
+    from gan_zoo.train import train
+
+    workdir = args.workdir or Path("runs", Path(args.config.partition(":")[0]).stem + "-" + _data_name(args.config))
+    if args.init_from:
+        overrides = [*overrides, f"config.init_from={Path(args.init_from).absolute()}"]
+    result = train(_config(args, overrides), workdir)
+    if result is not None and jax.process_index() == 0:
+        _report(workdir_module.read(Path(workdir, "evaluation.json")))
+        print("   ".join(f"{name} {value}" for name, value in result.items()))
+        print(f"everything is in {workdir}: look at {workdir}/{'seed_*/' if 'seeds' in result else ''}samples")
+
+
+def evaluate(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Scores the newest checkpoint of a run, or a folder of images."""
+    import jax
+
+    from gan_zoo import trained, workdir
+    from gan_zoo.devices import make_mesh, prepare
+    from gan_zoo.evaluate import LEAST, METRICS, Judge, evaluate, evaluate_folder, judge_of
+
+    metrics, extractor = args.metrics.split(",") if args.metrics else METRICS, args.extractor or ""
+    if args.num_samples is not None and args.num_samples < LEAST:
+        raise UserError(f"--num-samples={args.num_samples}: scores need at least {LEAST}")
+    if args.fake:
+        if args.workdir or args.num_samples or args.checkpoint:
+            raise UserError("--fake scores all images of a folder: leave --workdir, --num-samples and --checkpoint out")
+        prepare("float32")
+        with jax.set_mesh(make_mesh()):
+            evaluation = evaluate_folder(args.fake, args.real or "", extractor, metrics)
+    else:
+        path = _needs_workdir(args)
+        learned = trained.load(path, args.checkpoint)
+        with jax.set_mesh(make_mesh()):
+            judge = judge_of(learned.config)
+            if args.real or extractor:
+                judge = Judge(args.real or judge.place[0], learned.spec.shape, 0, extractor)
+            evaluation = evaluate(learned, judge, args.num_samples or 0, metrics, path / "samples")
+        asked = (args.checkpoint, args.num_samples, args.metrics, args.real, args.extractor)
+        if jax.process_index() == 0 and not any(asked):  # the run's own protocol
+            evaluation = {**(workdir.read(path / "evaluation.json") or {}), **evaluation}
+            workdir.write(path / "evaluation.json", evaluation)
+    if jax.process_index() == 0:
+        _report(evaluation, args.output)
+
+
+def compare(args: argparse.Namespace, overrides: list[str]) -> None:
+    """The scores of several runs side by side, and with --output their images.
+
+    Refuses what was measured in different ways.
+    """
+    from gan_zoo import figures, trained, workdir
+    from gan_zoo.compare import compare, side_by_side
+
+    paths = [path for path in (args.config, *args.more) if path]
+    found = [workdir.read(Path(path, "evaluation.json")) for path in paths]
+    if len(found) < 2 or None in found:
+        none = [path for path, evaluation in zip(paths, found, strict=True) if evaluation is None]
+        raise UserError(f"no evaluation.json in {', '.join(none)}" if none else "say which runs: compare DIR DIR ...")
+    rows = [(name, ["" if value is None else _short(value) for value in values]) for name, values in compare(found)]
+    _table([["", *paths], *([name, *cells] for name, cells in rows)])
+    if args.output:
+        pixels = side_by_side([Path(path).name for path in paths], [trained.load(path) for path in paths])
+        Path(args.output).parent.mkdir(parents=True, exist_ok=True)
+        figures.save(Path(args.output), pixels)
+        print(args.output)
+
+
+def sweep(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Plays the runs of a sweep file; those that are done are left as they are."""
+    from gan_zoo.live import play
+    from gan_zoo.sweep import load
+
+    if not args.config:
+        raise UserError("say which sweep: ./launch.sh sweep experiments/sweeps/losses.py")
+    choose("executor", args.executor, ("local", "slurm"))
+    if args.jobs < 1:
+        raise UserError(f"--jobs={args.jobs}: at least one")
+    folder = Path(args.workdir or Path("runs", Path(args.config).stem)).absolute()
+    jobs, parameters = load(args.config, folder, args.together)
+    missing = play(jobs, folder, parameters, args.jobs, args.executor)
+    if len(missing) < len(jobs):
+        _report_runs(folder, [])
+    _tell_missing(missing)
+
+
+def _tell_missing(names: list[str]) -> None:
+    if names:
+        raise UserError(f"{len(names)} runs are not done; the same command tries them again:\n  " + "\n  ".join(names))
+
+
+def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Draws a paper's figure or table from runs that it trains; without a name it lists what there is."""
+    from gan_zoo import reproduce
+    from gan_zoo.live import play
+
+    known = reproduce.known(EXPERIMENTS / "reproductions")
+    if not args.config and not args.all:
+        _table([["", "paper", *reproduce.SCALES]] + [[one.name, one.paper, *one.costs] for one in known.values()])
+        return
+    wanted = list(known.values()) if args.all else [known[choose("reproduction", args.config, known)]]
+    folder = Path(args.workdir or Path("runs", "reproduce")).absolute()
+    jobs = {one.name: one.jobs(args.scale, folder) for one in wanted}
+    every = {job.folder: job for own in jobs.values() for job in own.values()}  # some share a run
+    missing = play(list(every.values()), folder, {}, args.jobs, args.executor) if every else []
+    output = Path(args.output or folder / "figures")
+    for one in wanted:
+        own = jobs[one.name]
+        if not any(job.name in missing for job in own.values()):
+            result = one.draw({name: job.folder for name, job in own.items()}, args.scale)
+            print("  ".join(map(str, reproduce.keep(one, result, own, args.scale, output))))
+    if output.is_dir():
+        print(reproduce.gallery(output))
+    _tell_missing(missing)
+
+
+def report(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Tables and plots of all finished runs in a folder."""
+    if not args.config:
+        raise UserError("say which folder of runs: ./launch.sh report DIR [--by=FIELD,...]")
+    _report_runs(Path(args.config), args.by.split(",") if args.by else [])
+
+
+def _report_runs(folder: Path, by: list[str]) -> None:
+    from gan_zoo import report
+
+    runs = report.find(folder)
+    groups = report.grouped(runs, by)
+    tables = report.tables(groups)
+    report.save_csv(folder / "sweep.csv", folder, runs)
+    (folder / "report.md").write_text("\n".join(report.markdown(table) for table in tables))
+    report.save_plots(folder / "report.png", groups)
+    report.save_samples(folder / "samples.png", groups)
+    for table in tables:
+        _table(table)
+    print(f"tables, plots and samples: {folder}/sweep.csv  report.md  report.png  samples.png")
+
+
+def sample(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Draws samples from the newest checkpoint of a run into one PNG."""
+    import numpy as np
+
+    from gan_zoo import figures, trained
+
+    learned = trained.load(_needs_workdir(args), args.checkpoint)
+    images = learned.sample(args.seed, args.num, args.label)
+    output = Path(args.output or Path(args.workdir, "samples", f"samples_{args.num}_seed_{args.seed}.png"))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if images.ndim == 2:
+        figures.save_points(output, images, np.zeros((0, 2)))
+    else:
+        columns = min(args.num, 10)
+        fill = -args.num % columns
+        images = np.concatenate([images, np.ones((fill, *images.shape[1:]), images.dtype)])
+        figures.save(output, figures.grid(images.reshape(-1, columns, *images.shape[1:])))
+    print(output)
+
+
+def translate(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Translates an image, or a folder of them, with the newest checkpoint of a run."""
+    _make(args, "back" if choose("direction", args.direction, ("a2b", "b2a")) == "b2a" else "sample")
+
+
+def upscale(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Enlarges an image, or a folder of them, four times."""
+    _make(args, "upscale")
+
+
+def predict(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Predicts the frames after those in a folder, or after --num of the held-out sequences."""
+    import numpy as np
+
+    from gan_zoo import trained
+    from gan_zoo.data.frames import PAST, read_frames
+    from gan_zoo.predictions import save_predictions
+
+    if not args.output:
+        raise UserError("say where to: --output=DIR")
+    if args.frames < 1 or args.num < 1:
+        raise UserError("--frames and --num are 1 or more")
+    learned = trained.load(_needs_workdir(args), args.checkpoint)
+    if "predictions" not in learned.views:
+        raise UserError(f"{learned.config.model} predicts no frames")
+    if args.input:
+        sequences = {Path(args.input).name or "frames": read_frames(Path(args.input), learned.spec.shape)[-PAST:]}
+    else:
+        test = learned.test
+        number = min(args.num, test.size)
+        sequences = {f"held_out_{i}": test.sequence(i) for i in np.arange(number) * test.size // number}
+    for name, sequence in sequences.items():
+        print("  ".join(map(str, save_predictions(learned, sequence, args.frames, Path(args.output), name))))
+
+
+def retrieve(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Shows the --num training images that are nearest to some images, by the codes of an autoencoder."""
+    import numpy as np
+
+    from gan_zoo import figures, trained
+    from gan_zoo.data.image_folder import read_all
+    from gan_zoo.reconstructions import nearest
+
+    if not args.query or args.num < 1:
+        raise UserError("say for which image, or folder of them: --query=IMAGE_OR_FOLDER, and --num of 1 or more")
+    learned = trained.load(_needs_workdir(args), args.checkpoint)
+    files, images = read_all(Path(args.query), learned.spec.shape)
+    near, distances = nearest(learned, images, args.num)
+    found = learned.train.take(near.ravel())
+    shown = np.concatenate([images[:, None], found["image"].reshape(*near.shape, *images.shape[1:])], axis=1)
+    output = Path(args.output or Path(args.workdir, "samples", "retrieved.png"))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    titles = ["query", *(str(number + 1) for number in range(near.shape[1]))]
+    figures.save(output, figures.headed(figures.grid(shown / 127.5 - 1), titles))
+    names = learned.train.class_names
+    labels = found["label"].reshape(near.shape) if "label" in found else None
+    for row, file in enumerate(files):
+        label = lambda i, row=row: "" if labels is None else f" {names[labels[row, i]] if names else labels[row, i]}"
+        told = [f"{which}{label(i)} ({distances[row, i]:.3g})" for i, which in enumerate(near[row])]
+        print(f"{file}: training images {', '.join(told)}")
+    print(output)
+
+
+def score(args: argparse.Namespace, overrides: list[str]) -> None:
+    """How badly an autoencoder makes each image again: high for what is unlike the images that it learned from."""
+    from gan_zoo import trained
+    from gan_zoo.data.image_folder import read_all
+    from gan_zoo.reconstructions import errors
+
+    if not args.input:
+        raise UserError("say which image, or folder of them: --input=IMAGE_OR_FOLDER")
+    learned = trained.load(_needs_workdir(args), args.checkpoint)
+    files, images = read_all(Path(args.input), learned.spec.shape)
+    found = sorted(zip(errors(learned, images).tolist(), map(str, files), strict=True), reverse=True)
+    rows = [["image", "mean squared error"], *([file, f"{error:.6g}"] for error, file in found)]
+    _table(rows)
+    if args.output:
+        with open(args.output, "w", newline="") as file:
+            csv.writer(file).writerows(rows)
+
+
+def _make(args: argparse.Namespace, view: str) -> None:
+    from gan_zoo import trained
+    from gan_zoo.translate import make_files
+
+    if not args.input or not args.output:
+        raise UserError("say which image or folder, and where to: --input=IMAGE_OR_FOLDER --output=DIR")
+    learned = trained.load(_needs_workdir(args), args.checkpoint)
+    for place in make_files(learned, view, Path(args.input), Path(args.output)):
+        print(place)
+
+
+def describe(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Shows the networks and phases of a config, from shapes alone."""
+    from gan_zoo.describe import describe
+
+    print(describe(_config(args, overrides), args.compile))
+
+
+def members(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Lists the configs, a line each."""
+    from gan_zoo.describe import members
+
+    for name, line in members(PROJECT / "configs"):
+        print(f"{name:24} {line}")
+
+
+def bring(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Brings a data set through the package client that has it."""
+    from gan_zoo import data
+
+    if not args.config:
+        raise UserError("say which data set: ./launch.sh data fashion_mnist")
+    print(data.bring(args.config) or f"{args.config} needs no bringing: train on it as it is")
+
+
+def _config(args: argparse.Namespace, overrides: list[str]):
+    from gan_zoo import config
+
+    return config.load(args.config, overrides)
+
+
+def _data_name(config: str) -> str:
+    return config.partition(":")[2].replace("/", "_") or "default"
+
+
+def _needs_workdir(args: argparse.Namespace) -> Path:
+    if not args.workdir:
+        raise UserError("say which run: --workdir=DIR")
+    return Path(args.workdir)
+
+
+def _report(evaluation: dict, output: str | None = None) -> None:
+    """A table on the screen: the score, the floor that held-out real images have, and the score of as many fakes."""
+    rows = [["", "value", "floor", "at as many", "images"]]
+    for name, score in evaluation["scores"].items():
+        pair = [score[key] for key in ("floor", "at_floor") if key in score]
+        spread = f" ± {_short(score['spread'])}" if "spread" in score and not isinstance(score["value"], list) else ""
+        number = str(pair[0]["samples"]) if pair else ""
+        rows.append([name, _short(score["value"]) + spread, *(_short(one["value"]) for one in pair), number])
+    _table(rows)
+    for warning in evaluation.get("warnings", []):
+        print(f"WARNING: {warning}")
+    if "best" in evaluation:
+        print(f"best checkpoint: {json.dumps(evaluation['best'])}")
+    if output:
+        Path(output).write_text(json.dumps(evaluation, indent=2) + "\n")
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(_short(item) for item in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _table(rows: list[list[str]]) -> None:
+    widths = [2 + max(len(row[i]) for row in rows if i < len(row)) for i in range(len(rows[0]))]
+    for row in rows:
+        print("".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip())
+
+
+COMMANDS = {
+    "train": train,
+    "evaluate": evaluate,
+    "compare": compare,
+    "sweep": sweep,
+    "report": report,
+    "reproduce": reproduce,
+    "sample": sample,
+    "translate": translate,
+    "upscale": upscale,
+    "predict": predict,
+    "retrieve": retrieve,
+    "score": score,
+    "describe": describe,
+    "list": members,
+    "data": bring,
+}
