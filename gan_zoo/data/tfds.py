@@ -92,7 +92,7 @@ def _pictures(builder, found: Spec, split: str) -> Source:
 def _sequences(builder, found: Spec, split: str) -> Source:
     _check_random_access(builder, found)
     examples = builder.as_data_source("test[:90%]" if split == "train" else "test[90%:]")
-    videos = [images.fit_all(example["image_sequence"], found.shape) for example in examples]
+    videos = [images.fit_all(np.stack(list(example["image_sequence"])), found.shape) for example in examples]
     return frames.of_videos(found, split, videos)
 
 
