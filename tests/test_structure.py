@@ -92,6 +92,7 @@ ALLOWED = {
     **{name: ARCHITECTURE for name in within("architectures")},
     **{name: {"errors", "data"} | within("data") - {"data.feed"} for name in within("data") | {"data"}},
     "data.feed": {"data", "data.order", "game"},
+    "data.moving_digits": {"data", "data.frames", "data.images", "devices"},  # whose examples are computed there
     **{
         name: {"errors", "devices", "metrics"}
         | within("metrics")

@@ -18,7 +18,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from jax.tree_util import Partial
 
 from gan_zoo.errors import UserError, choose
 
@@ -60,8 +59,8 @@ class Source:
     class_names: tuple[str, ...] = ()
     inputs: "Source | None" = None  # of an unpaired set: whose images are "input", drawn in an order of their own
     pictures: Callable[[], Iterable[np.ndarray]] | None = None  # of tiles: what they are cut out of, uint8 [H, W, C]
-    # of examples that the devices compute, from arrays bound to it: indices of any shape -> what `take` gives
-    made: Partial | None = None
+    # of examples that the devices compute: a function and the arrays that it takes first; then indices of any shape
+    made: tuple[Callable[..., dict[str, Any]], dict[str, np.ndarray]] | None = None
     # of frames: an example's index -> its "input", its "image" and what follows, uint8 [T, H, W, C]
     sequence: Callable[[int], np.ndarray] | None = None
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.tree_util import Partial
 
 from gan_zoo.data import Source
 from gan_zoo.data.order import crops, indices
@@ -55,7 +56,7 @@ class Feed:
     ):
         self.source, self.seed, self.start, self.dtype, self.mesh = source, seed, start, dtype, mesh
         self.shape, self.crop, self.flip, self.stream = (turns, batch_size), crop, flip, stream
-        arrays = source.arrays if source.made is None else {"made": source.made}
+        arrays = source.arrays if source.made is None else {"made": Partial(*source.made)}
         self.resident = arrays is not None and sum(array.nbytes for array in jax.tree.leaves(arrays)) <= ON_DEVICE
         self.arrays = jax.device_put(arrays, NamedSharding(mesh, PartitionSpec())) if self.resident else {}
         self.pool = None if self.resident else ThreadPoolExecutor(1)

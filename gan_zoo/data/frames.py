@@ -11,15 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
-from jax.tree_util import Partial
 
 from gan_zoo.data import Source, Spec
 from gan_zoo.data.image_folder import TEST, every_of, open_image, shape_of
 from gan_zoo.data.images import MEMORY, fit
 from gan_zoo.errors import UserError
-from gan_zoo.game import Batch
 
 ARGUMENT = "PATH"
 PAST = 4  # frames that are given
@@ -57,14 +54,14 @@ def of_videos(found: Spec, split: str, videos: Sequence[np.ndarray]) -> Source:
     stored = {"frames": np.concatenate(videos), "begins": np.array(places, np.int32)[:, 0]}
     sequence = lambda number: stored["frames"][slice(*places[number])][: PAST + LATER]
     take = partial(_examples, stored)
-    return Source(found, split, len(places), take, None, made=Partial(_examples, stored), sequence=sequence)
+    return Source(found, split, len(places), take, None, made=(_examples, stored), sequence=sequence)
 
 
-def _examples(stored: dict[str, jax.Array], order: jax.Array) -> Batch:
+def _examples(stored: dict[str, Any], order: Any) -> dict[str, Any]:
     return parted(stored["frames"][stored["begins"][order][..., None] + np.arange(PAST + 1)])
 
 
-def parted(frames: jax.Array) -> Batch:
+def parted(frames: Any) -> dict[str, Any]:
     """The example that PAST + 1 frames [..., PAST + 1, H, W, C] are."""
     return {"image": frames[..., PAST, :, :, :], "input": stacked(frames[..., :PAST, :, :, :])}
 

@@ -10,13 +10,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.tree_util import Partial
 
 from gan_zoo import data
 from gan_zoo.data import Source, Spec, frames
 from gan_zoo.data.images import fit_all
 from gan_zoo.devices import local_mesh
-from gan_zoo.game import Batch
 
 SHAPE = (32, 32, 1)
 DIGITS, STEP = 2, 0.1
@@ -40,8 +38,11 @@ def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) 
         "steps": np.round(STEP * ACROSS * np.stack([np.sin(angle), np.cos(angle)], axis=1)).astype(np.int32),
     }
     which = (found.shape, SEEDS[split])
-    made = Partial(partial(_examples, *which), stored)
-    examples, whole = jax.jit(made), jax.jit(partial(_video, *which, frames.PAST + frames.LATER, stored))
+    made = partial(_examples, *which)
+    examples, whole = (
+        jax.jit(partial(made, stored)),
+        jax.jit(partial(_video, *which, frames.PAST + frames.LATER, stored)),
+    )
 
     def take(indices: np.ndarray) -> dict[str, np.ndarray]:
         with jax.set_mesh(local_mesh()):
@@ -51,10 +52,10 @@ def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) 
         with jax.set_mesh(local_mesh()):
             return jax.device_get(whole(np.int32(index)))
 
-    return Source(found, split, SIZES[split], take, None, made=made, sequence=sequence)
+    return Source(found, split, SIZES[split], take, None, made=(made, stored), sequence=sequence)
 
 
-def _examples(shape: tuple[int, ...], seed: int, stored: dict[str, jax.Array], order: jax.Array) -> Batch:
+def _examples(shape: tuple[int, ...], seed: int, stored: dict[str, jax.Array], order: jax.Array) -> dict[str, Any]:
     video = partial(_video, shape, seed, frames.PAST + 1, stored)
     for _ in range(order.ndim):
         video = jax.vmap(video)
