@@ -14,7 +14,7 @@ each is computed, chosen by shape, in one of four ways that experiments/speed/RE
     Winograd's minimal filtering (winograd.py)           many channels
     patches of the image (im2col), matrix products       weight gradients, few channels to read
     one matrix product, patches added up (col2im)        few channels to write, input gradients strided or of small maps
-    XLA's convolution                                    large kernels that keep the size, and the rest
+    XLA's convolution                                    weight gradients of large kernels, and the rest
 """
 
 from functools import partial
@@ -40,7 +40,7 @@ class Geometry(NamedTuple):
 
 
 FEW = 8  # channels
-LARGE = 5  # of kernels; XLA is fast where the image keeps its size, and elsewhere up to 20 times slower
+LARGE = 5  # of kernels
 SOME, MANY = 512, 4096  # channels that are read, times those that are written
 
 
@@ -54,8 +54,6 @@ def conv(x: jax.Array, w: jax.Array, geometry: Geometry) -> jax.Array:
         return _conv(x, w, geometry)
     if form := _form(geometry, x.shape[1:3], size, w, MANY):
         return form.conv(x, w)
-    if _large(geometry):
-        return _conv(x, w, geometry)
     if stride == 1 and outputs <= FEW < inputs:
         around = (kernel - 1 - low, kernel - 1 - high)
         return _overlap_add(_spread(x, _flipped(w)), Geometry(kernel, 1, around), size)
@@ -88,7 +86,7 @@ def weight_gradient(x: jax.Array, y: jax.Array, geometry: Geometry) -> jax.Array
         return jax.linear_transpose(lambda w: _conv(x, w, geometry), w)(y)[0]
     if form := _form(geometry, x.shape[1:3], y.shape[1:3], w, SOME):
         return form.weight_gradient(x, y)
-    if _large(geometry) and outputs > FEW:  # x's samples for channels, and y for a kernel
+    if kernel >= LARGE and stride == 1 and min(inputs, outputs) > FEW:  # x's samples for channels, and y for a kernel
         x, y = lax.optimization_barrier((x.transpose(3, 1, 2, 0), y.transpose(1, 2, 0, 3)))
         return _conv(x, y, geometry).transpose(1, 2, 0, 3)
     if stride == 1 and outputs <= FEW < inputs:  # patches of y instead
@@ -105,10 +103,6 @@ def weight_gradient(x: jax.Array, y: jax.Array, geometry: Geometry) -> jax.Array
 
 def _by_products(geometry: Geometry) -> bool:
     return jax.default_backend() == "cpu" and geometry.dilation == 1
-
-
-def _large(geometry: Geometry) -> bool:
-    return geometry.kernel >= LARGE and geometry.stride == 1 and pair(geometry.padding) == (geometry.kernel // 2,) * 2
 
 
 def _form(geometry: Geometry, size: tuple[int, int], small: tuple[int, int], w: jax.Array, least: int) -> Form | None:
