@@ -211,29 +211,24 @@ def predict(args: argparse.Namespace, overrides: list[str]) -> None:
 
 def retrieve(args: argparse.Namespace, overrides: list[str]) -> None:
     """Shows the --num training images that are nearest to some images, by the codes of an autoencoder."""
-    import numpy as np
-
     from gan_zoo import figures, trained
     from gan_zoo.data.image_folder import read_all
-    from gan_zoo.reconstructions import nearest
+    from gan_zoo.reconstructions import beside, nearest
 
     if not args.query or args.num < 1:
         raise UserError("say for which image, or folder of them: --query=IMAGE_OR_FOLDER, and --num of 1 or more")
     learned = trained.load(_needs_workdir(args), args.checkpoint)
     files, images = read_all(Path(args.query), learned.spec.shape)
     near, distances = nearest(learned, images, args.num)
-    found = learned.train.take(near.ravel())
-    shown = np.concatenate([images[:, None], found["image"].reshape(*near.shape, *images.shape[1:])], axis=1)
     output = Path(args.output or Path(args.workdir, "samples", "retrieved.png"))
     output.parent.mkdir(parents=True, exist_ok=True)
-    titles = ["query", *(str(number + 1) for number in range(near.shape[1]))]
-    figures.save(output, figures.headed(figures.grid(shown / 127.5 - 1), titles))
-    names = learned.train.class_names
-    labels = found["label"].reshape(near.shape) if "label" in found else None
+    found = learned.train.take(near.ravel())
+    figures.save(output, beside(images, found["image"]))
+    names = learned.train.class_names or range(learned.spec.classes)
+    labels = [f" {names[label]}" for label in found["label"]] if "label" in found else [""] * near.size
+    told = [f"{i}{label} ({away:.3g})" for i, label, away in zip(near.ravel(), labels, distances.ravel(), strict=True)]
     for row, file in enumerate(files):
-        label = lambda i, row=row: "" if labels is None else f" {names[labels[row, i]] if names else labels[row, i]}"
-        told = [f"{which}{label(i)} ({distances[row, i]:.3g})" for i, which in enumerate(near[row])]
-        print(f"{file}: training images {', '.join(told)}")
+        print(f"{file}: training images {', '.join(told[row * near.shape[1] :][: near.shape[1]])}")
     print(output)
 
 

@@ -8,7 +8,7 @@ from skimage.filters import median
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-from gan_zoo import data
+from gan_zoo import data, figures
 from gan_zoo.data import Source
 from gan_zoo.data.images import to_bytes
 from gan_zoo.errors import UserError
@@ -99,6 +99,13 @@ def nearest(trained: Trained, images: np.ndarray, number: int) -> tuple[np.ndarr
     known = np.concatenate([codes(trained, part) for part in parts])
     distances, near = NearestNeighbors(n_neighbors=min(number, train.size)).fit(known).kneighbors(wanted)
     return near, distances
+
+
+def beside(images: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """A picture of images uint8 [N, H, W, C], a row each, beside those found for them [N * number, H, W, C]."""
+    rows = np.concatenate([images[:, None], found.reshape(len(images), -1, *images.shape[1:])], axis=1)
+    titles = ["query", *(str(place) for place in range(1, rows.shape[1]))]
+    return figures.headed(figures.grid(rows / 127.5 - 1), titles)
 
 
 def _probe(trained: Trained, name: str, images: np.ndarray, seed: int) -> Any:
