@@ -6,23 +6,25 @@
 
 from gan_zoo.config import settings
 
-ADAM = {"name": "adam", "learning_rate": 1e-3}
+ROUNDS = 2400
+DECAY = {"schedule": "linear", "constant_rounds": ROUNDS // 2, "decay_rounds": ROUNDS}
 SETTINGS = {
     # With the networks of the authors' published script.
     "moving_digits": {
         "dataset": "moving_digits",
         "batch_size": 8,
-        "rounds": 4000,
+        "rounds": ROUNDS,
         "power": 1,
+        "squares_first": 400,
         "gradient_weight": 1.0,
         "adversarial_weight": 0.01,
         "generator": {"width": 16},
         "discriminator": {"size": "small"},
-        "generator_optimizer": ADAM,
+        "generator_optimizer": {"name": "adam", "learning_rate": 1e-3, **DECAY},
         "discriminator_optimizer": {"name": "sgd", "learning_rate": 0.02},
         "log_every": 20,
-        "sample_every": 500,
-        "checkpoint_every": 500,
+        "sample_every": 400,
+        "checkpoint_every": 400,
     },
     # Patches of 32x32, cut out at random of the whole frames' 240x320.
     "paper": {

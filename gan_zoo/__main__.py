@@ -23,6 +23,9 @@ USAGE = """\
 ./launch.sh reproduce [NAME | --all] [--scale=small|paper] [--jobs=N] [--executor=local|slurm] [--workdir=DIR]
                       [--output=DIR]
 ./launch.sh sample --workdir=DIR [--num=N] [--label=K] [--seed=S] [--output=FILE.png] [--checkpoint=ROUND]
+                   [--truncation=PSI] [--cutoff=LAYERS]
+./launch.sh styles --workdir=DIR --output=DIR [--seed=S] [--truncation=PSI] [--checkpoint=ROUND]
+./launch.sh project --workdir=DIR --input=IMAGE_OR_FOLDER --output=DIR [--extractor=MAPS] [--checkpoint=ROUND]
 ./launch.sh translate --workdir=DIR --input=IMAGE_OR_FOLDER --output=DIR [--direction=b2a] [--checkpoint=ROUND]
 ./launch.sh upscale --workdir=DIR --input=IMAGE_OR_FOLDER --output=DIR [--checkpoint=ROUND]
 ./launch.sh predict --workdir=DIR --output=DIR [--input=FOLDER_OF_FRAMES] [--frames=N] [--num=N] [--checkpoint=ROUND]
@@ -102,6 +105,8 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     parser.add_argument("--num-samples", type=int)
     parser.add_argument("--direction", default="a2b")
     parser.add_argument("--frames", type=int, default=8)
+    parser.add_argument("--truncation", type=float, default=1.0)
+    parser.add_argument("--cutoff", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--executor", default="local")
     parser.add_argument("--together", action="store_true")

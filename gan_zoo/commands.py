@@ -159,9 +159,13 @@ def sample(args: argparse.Namespace, overrides: list[str]) -> None:
     import numpy as np
 
     from gan_zoo import figures, trained
+    from gan_zoo.styles import truncated_samples
 
     learned = trained.load(_needs_workdir(args), args.checkpoint)
-    images = learned.sample(args.seed, args.num, args.label)
+    if args.truncation == 1:
+        images = learned.sample(args.seed, args.num, args.label)
+    else:
+        images = truncated_samples(learned, args.num, args.seed, args.label, args.truncation, args.cutoff)
     output = Path(args.output or Path(args.workdir, "samples", f"samples_{args.num}_seed_{args.seed}.png"))
     output.parent.mkdir(parents=True, exist_ok=True)
     if images.ndim == 2:
@@ -230,6 +234,34 @@ def retrieve(args: argparse.Namespace, overrides: list[str]) -> None:
     for row, file in enumerate(files):
         print(f"{file}: training images {', '.join(told[row * near.shape[1] :][: near.shape[1]])}")
     print(output)
+
+
+def styles(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Draws what a StyleGAN's styles do: mixing, noise, truncation, and walks in z and w."""
+    from gan_zoo import trained
+    from gan_zoo.style_pictures import save_pictures
+
+    if not args.output:
+        raise UserError("say where to: --output=DIR")
+    learned = trained.load(_needs_workdir(args), args.checkpoint)
+    for file in save_pictures(learned, Path(args.output), args.seed, args.truncation):
+        print(file)
+
+
+def project(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Finds the styles whose images are nearest to given ones."""
+    from gan_zoo import trained
+    from gan_zoo.data.image_folder import read_all
+    from gan_zoo.style_pictures import save_projections
+
+    if not args.input or not args.output:
+        raise UserError("say which image or folder, and where to: --input=IMAGE_OR_FOLDER --output=DIR")
+    learned = trained.load(_needs_workdir(args), args.checkpoint)
+    files, images = read_all(Path(args.input), learned.spec.shape)
+    for file in save_projections(
+        learned, images, [file.name for file in files], Path(args.output), args.extractor or ""
+    ):
+        print(file)
 
 
 def score(args: argparse.Namespace, overrides: list[str]) -> None:
@@ -343,6 +375,8 @@ COMMANDS = {
     "predict": predict,
     "retrieve": retrieve,
     "score": score,
+    "styles": styles,
+    "project": project,
     "describe": describe,
     "list": members,
     "data": bring,

@@ -38,7 +38,7 @@ RUN = {
     "seeds": 1,  # so many runs side by side, with the seeds seed, seed + 1, ..., each in a folder seed_K of its own
     "precision": "float32",
     "rounds": 1000,
-    "phases": {},  # lengths of the phases where there are several; rounds caps each
+    "phases": {},  # lengths of phases, by name, where there are several; rounds caps each
     "batch_size": 64,
     "rounds_per_dispatch": 1,  # at most; more keep a fast device busy. Fewer where phases and _every do not divide
     "log_every": 100,
@@ -162,8 +162,9 @@ def build(config: ConfigDict) -> tuple[data.Spec, list[Phase]]:
         choose("phase", name, [phase.name for phase in played])
     for phase in played:
         game = dataclasses.replace(phase.game, compute=compute)
-        rounds = min(config.rounds, config.phases.get(phase.name, config.rounds))
-        phases.append(dataclasses.replace(phase, game=game, rounds=rounds))
+        rounds = min(config.rounds, config.phases.get(phase.name, phase.rounds or config.rounds))
+        size = phase.batch_size or config.batch_size
+        phases.append(dataclasses.replace(phase, game=game, rounds=rounds, batch_size=size))
     return spec, phases
 
 

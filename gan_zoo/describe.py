@@ -24,7 +24,7 @@ def describe(config: ConfigDict, compiled: bool = False) -> str:
     for phase in phases:
         batch = data.example(spec, config.batch_size, float_type(config.precision))
         state = state_shapes(phase.game, batch)
-        lines.append(f"\nphase {phase.name}: {phase.rounds:,} rounds, minibatches of {config.batch_size}")
+        lines.append(f"\nphase {phase.name}: {phase.rounds:,} rounds, minibatches of {phase.batch_size}")
         for name, player in phase.game.players.items():
             lines.append(f"  player {name} moves {', '.join(player.owns)} ({player.turns} turns a round)")
         for name, variables in state.nets.items():

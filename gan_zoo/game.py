@@ -101,12 +101,21 @@ class Game:
 
 @dataclass(frozen=True)
 class Phase:
-    """A game and how many rounds of it are played (the config's). ``constants`` loads networks from files."""
+    """A game, how many rounds of it are played and with how large minibatches; 0 is what the config says.
+
+    ``constants`` loads networks from files.
+    """
 
     name: str
     game: Game
     constants: Callable[[], Nets] = dict
     rounds: int = 0
+    batch_size: int = 0
+
+    @property
+    def images(self) -> int:
+        """Real images that the phase reads."""
+        return self.rounds * self.game.turns * self.batch_size
 
 
 def run(module: nn.Module, variables: Variables, *args: Any, rngs: Any = None, **kwargs: Any) -> tuple[Any, Variables]:

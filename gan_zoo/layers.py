@@ -44,6 +44,7 @@ class Conv(nn.Module):
     ``maps`` [B, M] are M more input channels, behind x's, each constant over the image: a label's one-hot maps.
     ``resample`` is "up" (the input is doubled first, nearest neighbour), "down" (the output is averaged over 2x2
     pixels) or "none". Both are computed as one strided convolution with a kernel that is larger by one.
+    ``equalized``, where it is not 0, is the gain of an equalized learning rate: see ``equalize``.
     """
 
     features: int
@@ -54,11 +55,13 @@ class Conv(nn.Module):
     dilation: int = 1
     kernel_init: Initializer = nn.initializers.lecun_normal()
     resample: str = "none"
+    equalized: float = 0.0
 
     @nn.compact
     def __call__(self, x: jax.Array, maps: jax.Array | None = None) -> jax.Array:
         channels = x.shape[-1] + (0 if maps is None else maps.shape[-1])
-        w = self.param("kernel", self.kernel_init, (self.kernel, self.kernel, channels, self.features))
+        shape = (self.kernel, self.kernel, channels, self.features)
+        w = equalize(self, shape, self.equalized) if self.equalized else self.param("kernel", self.kernel_init, shape)
         x, w, maps = nn.dtypes.promote_dtype(x, w, maps)
         (low, high), k = pair(self.padding), self.kernel
         if self.resample == "none":
@@ -70,6 +73,35 @@ class Conv(nn.Module):
             w = _widened(w[::-1, ::-1]).swapaxes(2, 3)
             x = _convolve_transposed(x, maps, w, Geometry(k + 1, 2, (k - 1 - low, k - 1 - high)), size)
         return _add_bias(self, x)
+
+
+class EqualizedDense(nn.Module):
+    """Fully connected layer with an equalized learning rate: [B, I] -> [B, features].
+
+    ``rate`` scales the learning rate of weights and bias (StyleGAN's mapping network has 0.01).
+    """
+
+    features: int
+    gain: float
+    rate: float = 1.0
+    use_bias: bool = True
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        w = equalize(self, (x.shape[-1], self.features), self.gain, self.rate)
+        x, w = nn.dtypes.promote_dtype(x, w)
+        if not self.use_bias:
+            return x @ w
+        return x @ w + (self.rate * self.param("bias", nn.initializers.zeros, (self.features,))).astype(x.dtype)
+
+
+def equalize(layer: nn.Module, shape: tuple[int, ...], gain: float, rate: float = 1.0) -> jax.Array:
+    """A layer's kernel, stored as N(0, 1 / rate^2) and used times rate gain / sqrt(fan in) (ProGAN, section 4.1).
+
+    So an optimizer that normalizes its gradients moves all layers equally fast.
+    """
+    kernel = layer.param("kernel", nn.initializers.normal(1 / rate), shape)
+    return kernel * (rate * gain / math.sqrt(math.prod(shape[:-1])))
 
 
 class ConvTranspose(nn.Module):
@@ -228,6 +260,18 @@ def minibatch_stddev(x: jax.Array, group: int = 4) -> jax.Array:
     deviation = jnp.sqrt(groups.var(axis=0) + 1e-8).mean(axis=(1, 2, 3))  # [B / group]
     deviation = jnp.tile(deviation, group).reshape(-1, 1, 1, 1)
     return jnp.concatenate([x, jnp.broadcast_to(deviation, (*x.shape[:3], 1)).astype(x.dtype)], axis=-1)
+
+
+def pixel_norm(x: jax.Array) -> jax.Array:
+    """x [..., C] over its root mean square (ProGAN, section 4.2)."""
+    return x * jax.lax.rsqrt(jnp.mean(x**2, axis=-1, keepdims=True) + 1e-8)
+
+
+def blur(x: jax.Array) -> jax.Array:
+    """x [B, H, W, C] smoothed by [1, 2, 1] / 4 down and across, with zeros around it (StyleGAN's code)."""
+    x = jnp.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
+    x = (x[:, :-2] + x[:, 2:]) / 4 + x[:, 1:-1] / 2
+    return (x[:, :, :-2] + x[:, :, 2:]) / 4 + x[:, :, 1:-1] / 2
 
 
 def with_label(x: jax.Array, label: jax.Array | None, classes: int) -> jax.Array:

@@ -49,9 +49,10 @@ def train(config: ConfigDict, path: str | Path) -> dict[str, Any] | None:
         UserError: see the messages.
     """
     prepare(config.precision)
-    check_batch(config.batch_size)
     with jax.set_mesh(make_mesh()):
         spec, phases = configs.build(config)
+        for phase in phases:
+            check_batch(phase.batch_size)
         source = data.load(config.dataset, "train", config.image_shape, config.classes)
         larger = source
         if config.load_size:
@@ -165,7 +166,7 @@ class Run:
         stride = self._rounds_at_once(phase, offset, within)
         feeds, constants = self._feeds(number), self._replicate(self.constants[number])
         given = lambda played: tuple(feed.given(played, stride) for feed in feeds)
-        self.log.begin(phase, offset, phase.game.turns * config.batch_size * len(self.seeds))
+        self.log.begin(phase, offset, phase.game.turns * phase.batch_size * len(self.seeds))
         self._overview(phase, states[0])
         fixed, states = (constants, feeds[0].arrays), side_by_side(states)
         step = self._compile(phase, states, *fixed, given(within))
@@ -212,7 +213,7 @@ class Run:
 
     def _begin(self, number: int, earlier: list[State] | None) -> list[State]:
         """The states at the start of a phase; the first one may start from another run's networks."""
-        batch, states = data.example(self.spec, self.config.batch_size, self.dtype), []
+        batch, states = data.example(self.spec, self.phases[number].batch_size, self.dtype), []
         for i, seed in enumerate(self.seeds):
             key = jax.random.fold_in(jax.random.key(seed.config.seed), number)
             state = new_state(self.phases[number].game, key, batch, *([earlier[i]] if earlier else []))
@@ -223,9 +224,8 @@ class Run:
 
     def _feeds(self, number: int) -> list[Feed]:
         """The data of a phase begins where the phases before it ended."""
-        size, before = self.config.batch_size, self.phases[:number]
-        start = sum(phase.rounds * phase.game.turns * size for phase in before)
-        turns = self.phases[number].game.turns
+        start = sum(phase.images for phase in self.phases[:number])
+        turns, size = self.phases[number].game.turns, self.phases[number].batch_size
         crop = self.spec.shape[:2] if self.config.load_size else ()
         feed = Feed(self.larger, self.config.seed, start, size, turns, self.mesh, self.dtype, crop, self.config.flip)
         return [feed.of_seed(seed.config.seed) for seed in self.seeds]
@@ -328,7 +328,7 @@ class Run:
     def _finish(self, states: list[State]) -> dict[str, Any]:
         """Evaluates the final state and writes result.json."""
         step, seconds = self.ends[-1], self.earlier_seconds + self.log.seconds
-        images = sum(phase.rounds * phase.game.turns for phase in self.phases) * self.config.batch_size
+        images = sum(phase.images for phase in self.phases)
         for seed in self.seeds:
             seed.checkpoints.wait()
         self.stop.close()  # all is saved: from here a signal may end the process at once

@@ -8,7 +8,7 @@ import numpy as np
 from gan_zoo import data
 from gan_zoo.data import Source, Spec
 from gan_zoo.data.images import to_bytes
-from gan_zoo.metrics.classifier import Classifier, trained_on
+from gan_zoo.metrics.classifier import Classifier, classifier, trained_on
 from gan_zoo.metrics.images import sharpness, ssim
 from gan_zoo.metrics.neighbours import precision_recall_density_coverage
 from gan_zoo.trained import TRANSLATE, Trained
@@ -42,7 +42,7 @@ def translation_scores(trained: Trained, number: int, how: Mapping[str, Any]) ->
         cycles = [np.abs(trained.make(view, way["made"]) - way["given"]).mean() for way, view in again]
         values["cycle_l1"] = float(np.mean(cycles)), {}
     if test.inputs is not None or set(GENERATORS) <= set(trained.nets):
-        values |= _unpaired(ways, domains(train), domains(test))
+        values |= _unpaired(ways, train, _judge(train, test))
     if test.inputs is not None and "back" in trained.game.views and "label" in test.inputs.take(np.arange(1)):
         values |= _characters(trained, train, test)
     if test.inputs is None:  # the counterpart is known
@@ -70,10 +70,16 @@ def _nearness(ways: list[dict[str, np.ndarray]], train: Source, cycles: bool) ->
     return {**values, "sharpness": (over(crisp, "made"), own), "sharpness_of_truth": (over(crisp, "truth"), own)}
 
 
-def _unpaired(ways: list[dict[str, np.ndarray]], train: Source, test: Source) -> Values:
+def _judge(train: Source, test: Source) -> Classifier:
+    """What tells the two domains apart."""
+    if train.judged_by:
+        return classifier(train.judged_by, train.spec.shape)
+    return trained_on(domains(train), domains(test))
+
+
+def _unpaired(ways: list[dict[str, np.ndarray]], train: Source, judge: Classifier) -> Values:
     """What an independent classifier of the two domains sees in the translations."""
-    judge = trained_on(train, test)
-    own = {**judge.extractor.protocol}
+    own, train = {**judge.extractor.protocol}, domains(train)
     values = {"domain_classifier_accuracy": (judge.accuracy, {**own, "real_samples": judge.test_images})}
     rates, covered = [], []
     for domain, way in zip((1, 0), ways, strict=False):

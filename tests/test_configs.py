@@ -32,6 +32,7 @@ PAPERS = {
     "autoencoder.py:paper": {"encoder": 330_040, "decoder": 322_784},
     "deepfake.py:paper": {"encoder": 69_662_976, **dict.fromkeys(("decoder_a", "decoder_b"), 6_199_747)},
     "next_frame.py:paper": {"generator": 12_569_740, "discriminator": 20_640_388},
+    "stylegan.py:paper": {"generator": 26_219_627, "discriminator": 23_087_249},
     "srgan.py:paper": {"srresnet": 1_549_462, "generator": 1_549_462, "discriminator": 23_565_505},
 }
 # gan.py's or dcgan.py's networks; or long to compile: their eight devices are compared in the slow tests.

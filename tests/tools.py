@@ -28,6 +28,7 @@ SMALL = [
     if f'"{name}":' in path.read_text()
 ]
 MEMBERS = sorted({name.partition(":")[0]: name for name in reversed(SMALL)}.values())
+NARROW = {"width": 8, "dense": 32, "q_dense": 16, "blocks": 1, "code": 16, "base": 64, "largest": 16, "features": 16}
 FEW = ["config.batch_size=16", "config.eval_samples=64", "config.log_every=5", "config.sample_every=0"]
 
 
@@ -37,7 +38,7 @@ def shrunk(name: str, *overrides: str):
     narrow = []
     for network in {"generator", "discriminator", "encoder", "decoder"} & set(config):
         for field, value in config[network].items():
-            small = {"width": 8, "dense": 32, "q_dense": 16, "blocks": 1, "code": 16}.get(field)
+            small = NARROW.get(field)
             if field == "hidden":
                 small = (16,) * len(value)
             if small is not None:

@@ -58,6 +58,7 @@ class Source:
     arrays: dict[str, np.ndarray] | None  # the whole split when it fits in memory, else None: take reads
     class_names: tuple[str, ...] = ()
     inputs: "Source | None" = None  # of an unpaired set: whose images are "input", drawn in an order of their own
+    judged_by: str = ""  # a larger set of both domains, labelled 0 (inputs) and 1, that a classifier may learn from
     pictures: Callable[[], Iterable[np.ndarray]] | None = None  # of tiles: what they are cut out of, uint8 [H, W, C]
     # of examples that the devices compute: a function and the arrays that it takes first; then indices of any shape
     made: tuple[Callable[..., dict[str, Any]], dict[str, np.ndarray]] | None = None

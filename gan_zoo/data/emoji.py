@@ -64,7 +64,7 @@ def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) 
         return in_memory(found, split, np.concatenate([images[vendor] for vendor in VENDORS]), label, VENDORS)
     if argument == "faces":
         faces = {vendor: _faces(part, found, images[vendor], split) for vendor, part in drawings.items()}
-        return replace(faces["google"], spec=found, inputs=faces["twitter"])
+        return replace(faces["google"], spec=found, inputs=faces["twitter"], judged_by="emoji:vendors")
     if "2" in argument:
         a, b = argument.split("2")
         return in_memory(found, split, images[b], inputs=images[a])

@@ -1,0 +1,68 @@
+"""StyleGAN (Karras, Laine and Aila 2019), growing from small images to large ones, and ProGAN's settings.
+
+./launch.sh data emoji
+./launch.sh configs/stylegan.py:emoji
+"""
+
+from gan_zoo.config import settings
+
+EVERY = {"log_every": 20, "sample_every": 500, "checkpoint_every": 500}
+WHOLE = {"rounds": 10_000_000, "eval_samples": 50_000, "log_every": 100, "sample_every": 5000, "checkpoint_every": 5000}
+SETTINGS = {
+    "emoji": {
+        "dataset": "emoji",
+        "image_shape": (32, 32, 3),
+        "rounds": 100_000,
+        "start": 4,
+        "thousands": (40.0, 40.0, 50.0, 60.0),
+        "fading_thousands": (0.0, 20.0, 30.0, 40.0),
+        "batch_sizes": (32,),
+        "learning_rates": (2e-3,),
+        "half_life": 5.0,
+        "generator": {"noise_size": 128, "features": 128, "base": 1024, "largest": 128},
+        "discriminator": {"base": 1024, "largest": 128},
+        **EVERY,
+    },
+    "digits": {
+        "dataset": "digits",
+        "rounds": 100_000,
+        "start": 4,
+        "conditional": True,
+        "thousands": (20.0, 40.0),
+        "fading_thousands": (0.0, 20.0),
+        "batch_sizes": (32,),
+        "half_life": 5.0,
+        "generator": {"noise_size": 64, "features": 64, "layers": 4, "base": 128, "largest": 64},
+        "discriminator": {"base": 128, "largest": 64},
+        **EVERY,
+    },
+    # FFHQ on eight devices: 25 million images, batch sizes and learning rates by resolution (the authors' train.py).
+    "paper": {
+        "dataset": "folder:ffhq",
+        "image_shape": (1024, 1024, 3),
+        "flip": True,
+        "thousands": (600.0,) * 8 + (16_000.0,),
+        "batch_sizes": (512, 256, 128, 64, 32),
+        "learning_rates": (1e-3,) * 5 + (1.5e-3, 2e-3, 3e-3),
+        **WHOLE,
+    },
+    # CelebA-HQ on one device (the authors' config.py, preset v2).
+    "progan": {
+        "architecture": "progan",
+        "dataset": "folder:celeba_hq",
+        "image_shape": (1024, 1024, 3),
+        "flip": True,
+        "loss": "wasserstein",
+        "regularizer": "gradient_penalty",
+        "drift": 1e-3,
+        "mixing": 0.0,
+        "start": 4,
+        "batch_sizes": (128, 128, 128, 64, 32, 16, 8, 4, 4),
+        "learning_rates": (1e-3,) * 5 + (1.5e-3, 1.5e-3, 1.5e-3, 1.5e-3),
+        **WHOLE,
+    },
+}
+
+
+def get_config(data="emoji"):
+    return {"model": "stylegan", **settings("stylegan", SETTINGS, data)}

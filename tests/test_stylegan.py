@@ -1,0 +1,258 @@
+"""StyleGAN and ProGAN: networks that grow, what a phase hands to the next, and what styles do."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tools import PROJECT
+
+from gan_zoo import config as configs
+from gan_zoo import data, styles
+from gan_zoo.architectures import progan, stylegan
+from gan_zoo.errors import UserError
+from gan_zoo.layers import Conv, EqualizedDense, average_pool, blur, pixel_norm, upsample
+from gan_zoo.models.stylegan import at
+from gan_zoo.step import new_state, train_step
+from gan_zoo.trained import Trained
+
+KEY = jax.random.key(0)
+NARROW = {"base": 64, "largest": 16}
+SMALL = {**NARROW, "noise_size": 8, "features": 8, "layers": 2}
+TINY = [f"config.generator.{name}={value}" for name, value in SMALL.items()] + [
+    f"config.discriminator.{name}={value}" for name, value in NARROW.items()
+]
+
+
+def normal(*shape, seed=0):
+    return jax.random.normal(jax.random.key(seed), shape)
+
+
+def generator(resolution, family=stylegan, alpha=None, **settings):
+    """A small generator, its variables and what it takes."""
+    if family is progan:
+        settings = {**NARROW, "noise_size": 8, **settings}
+    network = family.Generator(3, resolution, 0, **(settings or SMALL))
+    given = normal(4, 8), [normal(4, *shape, seed=i) for i, shape in enumerate(network.noises)]
+    return network, network.init(KEY, *given, alpha, train=True), given
+
+
+def parameters(network, *given):
+    shapes = jax.eval_shape(lambda: network.init(KEY, *given, None, train=True))
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
+
+
+def test_parameters_at_the_papers_size():
+    network = stylegan.Generator(3, 1024, 0)
+    noises = [jnp.zeros((1, *shape)) for shape in network.noises]
+    assert len(noises) == 18 and parameters(network, jnp.zeros((1, 512)), noises) == 26_219_627
+    assert parameters(progan.Generator(3, 1024, 0), jnp.zeros((1, 512)), []) == 23_079_115
+    for family in (stylegan, progan):
+        assert parameters(family.Discriminator(1024, 0), jnp.zeros((1, 1024, 1024, 3))) == 23_087_249
+
+
+@pytest.mark.parametrize("gain", [1.0, 2**0.5])
+def test_equalized_layers_keep_the_variance(gain):
+    x = normal(2000, 300)
+    for rate in (1.0, 0.01):
+        dense = EqualizedDense(200, gain, rate)
+        variables = dense.init(KEY, x)
+        assert float(variables["params"]["kernel"].std()) == pytest.approx(1 / rate, rel=0.02)
+        assert float(dense.apply(variables, x).var()) == pytest.approx(gain**2, rel=0.05)
+    conv = Conv(64, 3, equalized=gain, use_bias=False)
+    y, _ = conv.init_with_output(KEY, normal(20, 16, 16, 32))
+    assert float(y.var()) == pytest.approx(gain**2, rel=0.05)
+
+
+def test_a_rate_scales_what_a_step_of_adam_changes():
+    x = normal(5, 30)
+    for rate in (1.0, 0.01):
+        dense = EqualizedDense(4, 1.0, rate)
+        variables = dense.init(KEY, x)
+        moved = jax.tree.map(lambda leaf: leaf + 1e-3, variables)  # as far as Adam moves each number
+        change = jnp.abs(dense.apply(moved, x) - dense.apply(variables, x)).max()
+        change = float(change) / rate
+        if rate == 1:
+            first = change
+    assert change == pytest.approx(first, rel=1e-2)
+
+
+def test_pixel_norm_and_blur():
+    assert np.allclose((pixel_norm(normal(3, 4, 4, 9)) ** 2).mean(axis=-1), 1, atol=1e-5)
+    point = jnp.zeros((1, 5, 5, 1)).at[0, 2, 2, 0].set(16.0)
+    kernel = np.outer([1, 2, 1], [1, 2, 1])
+    np.testing.assert_allclose(blur(point)[0, 1:4, 1:4, 0], kernel)
+    assert float(blur(jnp.ones((1, 4, 4, 1)))[0, 0, 0, 0]) == 9 / 16  # zeros around
+
+
+@pytest.mark.parametrize("family", [stylegan, progan])
+def test_a_block_fades_in(family):
+    network, variables, (z, noises) = generator(16, family)
+    half = network.clone(resolution=8)
+    made = lambda net, alpha: net.apply(variables, z, noises[: len(net.noises)], alpha, train=False)
+    np.testing.assert_allclose(made(network, 0.0), upsample(made(half, None)), atol=1e-6)
+    np.testing.assert_allclose(made(network, 1.0), made(network, None), atol=1e-5)
+    between = (made(network, 0.0) + made(network, 1.0)) / 2
+    np.testing.assert_allclose(made(network, 0.5), between, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", [stylegan, progan])
+def test_a_discriminators_block_fades_in(family):
+    image = normal(4, 16, 16, 3)
+    network = family.Discriminator(16, 0, **NARROW)
+    variables = network.init(KEY, image, None, train=True)
+    judged = lambda net, image, alpha: net.apply(variables, image, alpha, train=False)
+    half = judged(network.clone(resolution=8), average_pool(image), None)
+    np.testing.assert_allclose(judged(network, image, 0.0), half, atol=1e-5)
+    np.testing.assert_allclose(judged(network, image, 1.0), judged(network, image, None), atol=1e-5)
+    assert not np.allclose(half, judged(network, image, None), atol=1e-3)
+
+
+def test_mixing():
+    network, variables, (z, noises) = generator(16)
+    made = lambda other, cut: network.apply(variables, z, noises, None, None, other, cut, train=False)
+    plain, other = made(None, 0), normal(4, 8, seed=1)
+    np.testing.assert_array_equal(made(z, 2), plain)  # with itself
+    np.testing.assert_array_equal(made(other, len(noises)), plain)  # nowhere
+    np.testing.assert_allclose(made(other, 0), network.apply(variables, other, noises, None, train=False), atol=1e-6)
+    assert not np.allclose(made(other, 3), plain, atol=1e-2)
+
+
+def test_noise_does_nothing_at_first_and_is_each_layers_own():
+    network, variables, (z, noises) = generator(8)
+    made = lambda variables, noises: network.apply(variables, z, noises, None, train=False)
+    np.testing.assert_array_equal(made(variables, noises), made(variables, [0 * x for x in noises]))
+    strong = jax.tree_util.tree_map_with_path(lambda path, x: x + ("noise" in str(path[-1])), variables)
+    plain = made(strong, noises)
+    for layer in range(len(noises)):
+        changed = [-x if i == layer else x for i, x in enumerate(noises)]
+        assert not np.allclose(made(strong, changed), plain, atol=1e-3)
+
+
+def test_the_average_of_w_is_the_closed_form():
+    network, variables, (z, noises) = generator(8)
+    w = network.apply(variables, z, method="style")
+    for rounds in range(1, 4):
+        _, state = network.apply(variables, z, noises, None, train=True, mutable=["average"])
+        variables = {**variables, **state}
+        np.testing.assert_allclose(state["average"]["w"], (1 - 0.995**rounds) * w.mean(axis=0), rtol=1e-4, atol=1e-7)
+
+
+def build(*overrides, name="digits"):
+    config = configs.load(str(PROJECT / f"configs/stylegan.py:{name}"), [*TINY, *overrides])
+    return config, *configs.build(config)
+
+
+def play(phases, spec, rounds=2):
+    """Every state at a phase's start and end: [(phase, start, end), ...]."""
+    image = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (8, *spec.shape)), jnp.float32)
+    batch = {**data.example(spec, 8), "image": image}
+    found, state = [], None
+    for phase in phases:
+        start = state = new_state(phase.game, jax.random.fold_in(KEY, len(found)), batch, state)
+        start = jax.tree.map(jnp.copy, start)
+        for _ in range(rounds):
+            state, metrics = train_step(phase.game, state, {}, jax.tree.map(lambda x: x[None], batch))
+        found.append((phase, start, jax.tree.map(jnp.copy, state), metrics))
+    return found
+
+
+@pytest.fixture(scope="module")
+def grown():
+    config, spec, phases = build()
+    return config, spec, play(phases, spec)
+
+
+def test_phases_and_their_lengths():
+    sizes = ["config.image_shape=(32,32,1)", "config.batch_sizes=(16,8)", "config.thousands=(0.16,0.32)"]
+    _, _, phases = build(*sizes, "config.fading_thousands=(0.08,)")
+    told = [(phase.name, phase.rounds, phase.batch_size) for phase in phases]
+    assert told == [
+        ("4", 10, 16),
+        *(("8-fade", 10, 8), ("8", 40, 8)),
+        *(("16-fade", 10, 8), ("16", 40, 8)),
+        *(("32-fade", 10, 8), ("32", 40, 8)),
+    ]
+    assert sum(phase.images for phase in phases) == 160 + 3 * (80 + 320)
+    _, _, phases = build(*sizes, "config.fading_thousands=(0.0,)", "config.start=16", "config.batch_sizes=()")
+    assert [(phase.name, phase.batch_size) for phase in phases] == [("16", 64), ("32", 64)]
+    assert [at((1, 2), level) for level in range(4)] == [1, 2, 2, 2]
+
+
+def test_a_new_phase_makes_the_images_of_the_one_before(grown):
+    config, spec, ((first, _, end, _), (second, start, _, _), _) = grown
+    batch = {**data.example(spec, 8), "noise": normal(8, 8)}
+    seen = lambda phase, state: Trained(config, spec, phase.game, state, 0).view("sample", batch)["image"]
+    before, after = seen(first, end), seen(second, start)
+    assert before.shape == after.shape == (8, 8, 8, 1)
+    assert np.abs(average_pool(before) - average_pool(after)).max() < 1e-6
+
+
+def test_a_phase_carries_networks_and_averages_over_and_fades_step_by_step(grown):
+    _, _, ((_, _, end, _), (_, start, faded, _), (_, last, _, _)) = grown
+    for part in ("nets", "ema"):
+        old, new = getattr(end, part)["generator"], getattr(start, part)["generator"]
+        np.testing.assert_array_equal(old["average"]["w"], new["average"]["w"])
+        jax.tree.map(
+            np.testing.assert_array_equal,
+            old["params"]["synthesis"],
+            {k: new["params"]["synthesis"][k] for k in old["params"]["synthesis"]},
+        )
+    assert float(start.nets["generator"]["fade"]["alpha"]) == 0
+    rounds = round(20_000 / 32)
+    assert float(faded.nets["generator"]["fade"]["alpha"]) == pytest.approx(2 / rounds)
+    assert "fade" not in last.nets["generator"]
+    counts = [leaf for leaf in jax.tree.leaves(last.opt) if leaf.ndim == 0]
+    assert counts and all(int(count) == 0 for count in counts)  # optimizers start fresh
+
+
+def test_real_images_fade_too():
+    _, spec, (_, fading, _) = build("config.conditional=False")
+    image = normal(8, 8, 8, 1)
+    coarse = upsample(average_pool(image))
+    loss = jax.jit(fading.game.players["discriminator"].loss)
+    nets = fading.game.init(KEY, {"image": image})
+    real = lambda image, step: float(loss(nets, {"image": image}, KEY, jnp.asarray(step))[1][1]["real"])
+    assert real(image, 0) == real(coarse, 0)
+    assert real(image, 300) != real(coarse, 300)
+
+
+def test_styles_of_a_run(grown):
+    config, spec, played = grown
+    phase, _, state, _ = played[-1]
+    run = Trained(config, spec, phase.game, state, 0)
+    w = styles.styles_of(run, np.asarray(normal(6, 8)), np.arange(6))
+    assert w.shape == (6, 8) and styles.layers_of(run) == 4
+    gone = styles.draw(run, styles.truncated(run, w, 0.0))
+    still = styles.draw(run, styles.truncated(run, w, 0.0), noise=False)
+    assert np.abs(still - still[:1]).max() < 1e-6 < np.abs(gone - gone[:1]).max()  # one image, but for the noise
+    assert np.ptp(styles.draw(run, styles.truncated(run, w), noise=False), axis=0).max() > 1e-3
+    each = styles.truncated(run, w, 0.0, cutoff=2)
+    np.testing.assert_array_equal(each[:, 2:], np.repeat(w[:, None], 2, axis=1))
+    assert styles.groups(run) == {"coarse": slice(0, 2), "fine": slice(2, 4)}
+
+
+def test_projection_finds_an_image_that_the_network_makes(grown):
+    config, spec, played = grown
+    phase, _, state, _ = played[-1]
+    run = Trained(config, spec, phase.game, state, 0)
+    w = styles.styles_of(run, np.asarray(normal(3, 8)), np.arange(3))
+    made = styles.draw(run, styles.truncated(run, w), noise=False)
+    target = np.asarray(np.clip(np.rint((made + 1) * 127.5), 0, 255), np.uint8)
+    _, history = styles.project(run, target, lambda a, b: jnp.mean((jnp.clip(a, -1, 1) - b) ** 2, axis=(1, 2, 3)), 200)
+    assert (history[-1] < 0.5 * history[0]).all() and history[-1].min() < 0.01 * history[0].min()
+
+
+@pytest.mark.parametrize(
+    "overrides, words",
+    [
+        (["config.image_shape=(12,12,1)"], "power of two"),
+        (["config.start=6"], "power of two"),
+        (["config.start=16"], "8 pixels"),
+        (["config.architecture=progan"], "config.mixing=0"),
+        (["config.dataset=25gaussians"], "shape"),
+    ],
+)
+def test_settings_that_do_not_fit(overrides, words):
+    given = overrides if "config.architecture=progan" in overrides else [*TINY, *overrides]
+    with pytest.raises(UserError, match=words):
+        configs.build(configs.load(str(PROJECT / "configs/stylegan.py:digits"), given))
