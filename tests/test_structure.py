@@ -90,6 +90,7 @@ ALLOWED = {
     "registry": {"errors"},
     "checkpoint": {"errors", "devices"},
     **{name: ARCHITECTURE for name in within("architectures")},
+    "architectures.stylegan": ARCHITECTURE | {"architectures.progan"},  # whose discriminator is its own, but for a blur
     **{name: {"errors", "data"} | within("data") - {"data.feed"} for name in within("data") | {"data"}},
     "data.feed": {"data", "data.order", "game"},
     "data.moving_digits": {"data", "data.frames", "data.images", "devices"},  # whose examples are computed there

@@ -43,6 +43,20 @@ def fade(old: jax.Array | None, new: jax.Array, alpha: Alpha) -> jax.Array:
     return new if old is None or alpha is None else old + alpha * (new - old)
 
 
+def real(image: jax.Array, size: int, alpha: Alpha) -> jax.Array:
+    """Real images [B, H, W, C] as a discriminator of this size is shown them: [B, size, size, C]; they fade in too."""
+    while image.shape[1] > size:
+        image = average_pool(image)
+    return image if alpha is None else fade(upsample(average_pool(image)), image, alpha)
+
+
+def enlarged(image: jax.Array, size: int) -> jax.Array:
+    """Images [B, h, h, C] doubled until they have a size: [B, size, size, C]."""
+    while image.shape[1] < size:
+        image = upsample(image)
+    return image
+
+
 def is_seen(network: nn.Module, size: int, alpha: Alpha) -> bool:
     """Whether images of this size are read or made: those of the network's resolution, and below it while it fades."""
     return (

@@ -9,11 +9,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_zoo.architectures.progan import HE, SLOPE, Alpha, check, fade, is_seen, levels, widths
+from gan_zoo.architectures.progan import HE, SLOPE, Alpha, check, enlarged, fade, is_seen, levels, real, widths
 from gan_zoo.architectures.progan import Discriminator as Growing
 from gan_zoo.layers import Conv, EqualizedDense, blur, pixel_norm, upsample
 
-__all__ = ["Discriminator", "Generator", "check"]
+__all__ = ["Discriminator", "Generator", "check", "enlarged", "real"]
 
 
 class Mapping(nn.Module):

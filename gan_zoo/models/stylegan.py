@@ -15,7 +15,6 @@ from gan_zoo import losses, optimizers
 from gan_zoo.data import Spec
 from gan_zoo.errors import UserError, choose
 from gan_zoo.game import Batch, Game, Nets, Phase, Player, infer, run
-from gan_zoo.layers import average_pool, upsample
 from gan_zoo.noise import draw
 from gan_zoo.registry import find
 
@@ -80,15 +79,6 @@ class Model:
         loss = losses.ADVERSARIAL[self.loss]
         label = lambda batch: batch["label"] if classes else None
 
-        def real(batch: Batch, alpha: jax.Array | None) -> jax.Array:
-            image = batch["image"]
-            while image.shape[1] > size:
-                image = average_pool(image)
-            if alpha is None:
-                return image
-            coarse = upsample(average_pool(image))
-            return coarse + alpha * (image - coarse)
-
         def noises(rng: jax.Array, batch: Batch) -> list[jax.Array]:
             keys = jax.random.split(rng, max(len(generator.noises), 1))
             return [
@@ -123,7 +113,9 @@ class Model:
             z, alpha = latent(keys[0], batch)["noise"], jnp.zeros(()) if fading else None
             nets = {
                 "generator": generator.init(keys[1], z, noises(keys[2], batch), alpha, label(batch), train=True),
-                "discriminator": discriminator.init(keys[3], real(batch, None), alpha, train=True),
+                "discriminator": discriminator.init(
+                    keys[3], family.real(batch["image"], size, None), alpha, train=True
+                ),
             }
             if fading:  # what pictures are made with; it ends with the phase
                 nets["generator"] = {**nets["generator"], "fade": {"alpha": alpha}}
@@ -131,7 +123,7 @@ class Model:
 
         def discriminator_loss(nets, batch, rng, step):
             keys, alpha = jax.random.split(rng), alpha_of(step)
-            fake, image = imitate(nets, batch, keys[0], alpha)[0], real(batch, alpha)
+            fake, image = imitate(nets, batch, keys[0], alpha)[0], family.real(batch["image"], size, alpha)
             on_real, variables = judge(nets["discriminator"], image, batch, alpha)
             on_fake, variables = judge(variables, fake, batch, alpha)
             total = adversarial = loss.discriminator(on_real, on_fake)
@@ -156,19 +148,14 @@ class Model:
                 variables = {**variables, "fade": {"alpha": alpha_of(step + 1)}}
             return loss.generator(on_fake), ({"generator": variables}, {})
 
-        def as_data(image: jax.Array) -> jax.Array:
-            while image.shape[1] < spec.shape[0]:
-                image = upsample(image)
-            return image
-
         def seen(nets: Nets) -> jax.Array | None:
             return nets["generator"]["fade"]["alpha"] if fading else None
 
         def sample(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
             keys = jax.random.split(rng)
             z, noise = latent(keys[0], batch)["noise"], noises(keys[1], batch)
-            made = as_data(infer(generator, nets["generator"], z, noise, seen(nets), label(batch)))
-            return {"image": made, **({"label": batch["label"]} if classes else {})}
+            made = infer(generator, nets["generator"], z, noise, seen(nets), label(batch))
+            return {"image": family.enlarged(made, spec.shape[0]), **({"label": batch["label"]} if classes else {})}
 
         def style(nets: Nets, batch: Batch, rng: jax.Array) -> jax.Array:
             """w [B, W] of the batch's noise."""
@@ -178,7 +165,8 @@ class Model:
             def image(nets: Nets, batch: Batch, rng: jax.Array) -> jax.Array:
                 """The images of the styles "w" [B, layers, W]."""
                 noise = [0 * x if quiet else x for x in noises(rng, batch)]
-                return as_data(infer(generator, nets["generator"], batch["w"], noise, seen(nets), method="draw"))
+                made = infer(generator, nets["generator"], batch["w"], noise, seen(nets), method="draw")
+                return family.enlarged(made, spec.shape[0])
 
             return image
 
