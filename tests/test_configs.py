@@ -36,8 +36,10 @@ PAPERS = {
     "srgan.py:paper": {"srresnet": 1_549_462, "generator": 1_549_462, "discriminator": 23_565_505},
 }
 # gan.py's or dcgan.py's networks; or long to compile: their eight devices are compared in the slow tests.
-ALIKE = [f"configs/{name}.py:digits" for name in ("cgan", "lsgan", "wgan", "cyclegan", "deepfake", "discogan", "srgan")]
-ALIKE.append("configs/next_frame.py:moving_digits")
+LONG = ("cyclegan", "deepfake", "discogan", "srgan", "stylegan")
+ALIKE = [f"configs/{name}.py:digits" for name in ("cgan", "lsgan", "wgan", *LONG)] + [
+    "configs/next_frame.py:moving_digits"
+]
 COMPILED = ["configs/dcgan.py:digits", "configs/wgan_gp.py:digits", "configs/wgan_gp.py:25gaussians"]
 
 

@@ -12,7 +12,7 @@ from gan_zoo.reconstructions import codes, decoded
 from gan_zoo.reproduce import Result
 
 PAPER = "Kingma and Welling 2013, figures 4 and 5"
-COST = {"small": "6 minutes on two cores (estimated), after ./launch.sh data fashion_mnist", "paper": "not run"}
+COST = {"small": "2 minutes of one core, after ./launch.sh data fashion_mnist", "paper": "not run"}
 DIFFERS = (
     "PyTorch's example (400 hidden units, Adam) on scikit-learn's digits of 8x8 and on Fashion-MNIST. A plain "
     "autoencoder has a cross entropy, but no bound on a likelihood"
@@ -33,21 +33,23 @@ def get_runs(scale):
 
 
 def rows_of(run):
-    """Reconstructions, samples and a traversal, [3, COLUMNS, H, W, C]."""
+    """Originals, reconstructions, samples and a traversal, [4, COLUMNS, H, W, C]."""
     shown = run.examples(COLUMNS)["image"]
     noise = np.random.default_rng(0).normal(size=(COLUMNS, run.config.latent_size))
     test = codes(run, run.test.take(np.arange(min(500, run.test.size)))["image"])
     along = np.repeat(test[:1], COLUMNS, axis=0)
     most = test.std(axis=0).argmax()
     along[:, most] = np.linspace(-REACH, REACH, COLUMNS) * (1 if run.config.variational else test[:, most].std())
-    return np.stack([run.probe("restore", shown)["image"], decoded(run, noise), decoded(run, along)])
+    return np.stack([shown, run.probe("restore", shown)["image"], decoded(run, noise), decoded(run, along)])
 
 
 def draw(runs, scale):
     blocks, table, numbers = [], [["", "PSNR in dB", "cross entropy", "divergence", "ELBO (nats)"]], {}
     for name, folder in runs.items():
         run = gan_zoo.load(folder)
-        blocks.append(figures.headed(figures.grid(rows_of(run)), [f"{name}: reconstructions, samples, traversal"]))
+        blocks.append(
+            figures.headed(figures.grid(rows_of(run)), [f"{name}: originals, reconstructions, samples, traversal"])
+        )
         scores = workdir.read(folder / "evaluation.json")["scores"]
         numbers[name] = {key: scores[key]["value"] for key in SCORES if key in scores}
         table.append([name, *(f"{numbers[name][key]:.2f}" if key in scores else "" for key in SCORES)])
