@@ -53,16 +53,16 @@ def mesh_of(count: int) -> Mesh:
     return Mesh(np.array(jax.devices()[:count]), ("data",), axis_types=(AxisType.Auto,))
 
 
-def play(config, rounds: int, devices: int):
-    """Plays rounds of the first phase on real data: (final state, metrics of each round, compiled program)."""
-    (state,), history, program = play_seeds(config, [config.seed], rounds, devices)
+def play(config, rounds: int, devices: int, phase: int = 0):
+    """Plays rounds of one phase on real data: (final state, metrics of each round, compiled program)."""
+    (state,), history, program = play_seeds(config, [config.seed], rounds, devices, phase=phase)
     return state, [{key: values[0] for key, values in metrics.items()} for metrics in history], program
 
 
-def play_seeds(config, seeds, rounds: int, devices: int, at_once: int = 1):
+def play_seeds(config, seeds, rounds: int, devices: int, at_once: int = 1, phase: int = 0):
     """Plays as the loop does, so many rounds at once: (each seed's state, metrics [S] of each round, program)."""
     spec, phases = configs.build(config)
-    game, mesh = phases[0].game, mesh_of(devices)
+    game, mesh = phases[phase].game, mesh_of(devices)
     dtype = jnp.float64 if config.precision == "float64" else jnp.float32
     source = data.load(config.dataset, "train", config.image_shape)
     with jax.set_mesh(mesh):
