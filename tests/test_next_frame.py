@@ -163,13 +163,14 @@ def test_gradient_difference_by_hand():
 
 @pytest.mark.parametrize("settings", [{}, {"gradient_weight": 1.0}, {"power": 1, "adversarial_weight": 0.05}])
 def test_losses_are_the_papers(settings):
-    overrides = {"power": 2, "gradient_weight": 0.0, "adversarial_weight": 0.0, **settings}
+    off = {"gradient_weight": 0.0, "adversarial_weight": 0.0}
+    overrides = {"power": 2, "squares_first": 3, **off, **settings}
     config, _ = shrunk("configs/next_frame.py:moving_digits", *(f"config.{k}={v}" for k, v in overrides.items()))
     spec, (phase,) = configs.build(config)
     batch = data.load("moving_digits", "test").take(np.arange(4))
     batch = {key: jnp.asarray(x / 127.5 - 1, jnp.float32) for key, x in batch.items()}
     nets = new_state(phase.game, KEY, batch).nets
-    total, (_, metrics) = phase.game.players["generator"].loss(nets, batch, KEY, 0)
+    total, (_, metrics) = phase.game.players["generator"].loss(nets, batch, KEY, 3)
     made = multiscale.Generator(spec.shape, 8).apply(nets["generator"], batch["input"], train=True)
     real = multiscale.pyramid(batch["image"])
     error = sum(float((jnp.abs(a - b) ** overrides["power"]).mean()) for a, b in zip(real, made, strict=True))
@@ -178,6 +179,9 @@ def test_losses_are_the_papers(settings):
     rest += overrides["adversarial_weight"] * metrics.get("adversarial", 0)
     np.testing.assert_allclose(total, error + rest, rtol=1e-5)
     assert ("discriminator" in nets) == bool(overrides["adversarial_weight"])
+    _, (_, metrics) = phase.game.players["generator"].loss(nets, batch, KEY, 2)  # still squares
+    squares = sum(float(((a - b) ** 2).mean()) for a, b in zip(real, made, strict=True))
+    np.testing.assert_allclose(metrics["error"], squares, rtol=1e-5)
 
 
 class Oracle:

@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 from tools import PROJECT, command, environment, lines, result, shrunk, start
 
+from gan_zoo import config as configs
 from gan_zoo.checkpoint import Checkpoints
 from gan_zoo.errors import UserError
 
-CONFIGS = ["configs/dcgan.py:digits", "configs/wgan_gp.py:25gaussians", "configs/infogan.py:digits"]
-# A pool of past images, and two phases.
-SLOW = [
-    pytest.param(name, marks=pytest.mark.slow)
-    for name in (CONFIGS[2], "configs/cyclegan.py:digits", "configs/srgan.py:digits")
-]
+CONFIGS = ["configs/dcgan.py:digits", "configs/wgan_gp.py:25gaussians"]
+# A pool of past images, several phases, one player, frames.
+MORE = [f"configs/{name}.py:digits" for name in ("infogan", "cyclegan", "srgan", "stylegan", "autoencoder", "deepfake")]
+MORE.append("configs/next_frame.py:moving_digits")
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in MORE]
+LINES = 12  # of metrics in a phase
 
 
 def arguments(name: str, workdir, *more: str) -> list[str]:
@@ -60,10 +61,13 @@ def kill_when(process, condition, seconds=120):
     process.communicate()
 
 
-@pytest.mark.parametrize("name", [*CONFIGS[:2], *SLOW])
+@pytest.mark.parametrize("name", [*CONFIGS, *SLOW])
 def test_killed_and_continued_is_the_same_run(name, env, whole, tmp_path):
     metrics = tmp_path / "metrics.jsonl"
-    for goal in (random.randint(4, 9), random.randint(10, 11)):
+    _, phases = configs.build(shrunk(name)[0])
+    for goal in (
+        LINES * number + random.randint(*when) for number in range(len(phases)) for when in ((4, 9), (10, 11))
+    ):
         process = start(arguments(name, tmp_path), env)
         kill_when(process, lambda goal=goal: metrics.exists() and metrics.read_text().count("\n") >= goal)
     run = command(arguments(name, tmp_path), env)
