@@ -16,26 +16,37 @@ from gan_zoo.noise import draw
 
 POINTS = 5  # along each side
 JITTER = 5 / 160  # deviation, of the side
-ROTATION, SCALE, SHIFT = math.radians(10), 0.05, 0.05  # largest; the shift of the side
-FLIP = 0.4  # how often
 
 
-def random_warp(rng: jax.Array, images: jax.Array) -> tuple[jax.Array, jax.Array]:
+def random_warp(
+    rng: jax.Array,
+    images: jax.Array,
+    rotation: float = 10.0,
+    scale: float = 0.05,
+    shift: float = 0.05,
+    flip: float = 0.4,
+) -> tuple[jax.Array, jax.Array]:
     """(warped, target), both [B, H, W, C], of square images; beyond the border its colour goes on.
 
     Each sample is drawn by itself, and by the device that holds it.
+
+    Args:
+        rotation: largest, in degrees.
+        scale: largest change of the size.
+        shift: largest, of the side.
+        flip: how often images are mirrored.
     """
     keys = jax.random.split(rng, 3)
     uniform = draw(jax.random.uniform, keys[0], {"image": images}, 4)
     around = 2 * uniform - 1
-    flip = jnp.where(draw(jax.random.uniform, keys[1], {"image": images}) < FLIP, -1.0, 1.0)
-    turned = jnp.exp(1j * ROTATION * around[:, 0]) * (1 + SCALE * around[:, 1])
-    shift = SHIFT * (around[:, 2] + 1j * around[:, 3])
+    mirror = jnp.where(draw(jax.random.uniform, keys[1], {"image": images}) < flip, -1.0, 1.0)
+    turned = jnp.exp(1j * math.radians(rotation) * around[:, 0]) * (1 + scale * around[:, 1])
+    moved = shift * (around[:, 2] + 1j * around[:, 3])
 
-    def read(image, points, turned, shift, flip):
+    def read(image, points, turned, moved, mirror):
         """The image [H, W, C] at complex points x + i y, from its middle, in sides: [h, w, C]."""
-        points = turned * points + shift
-        places = [len(image) * (0.5 + part) - 0.5 for part in (points.imag, flip * points.real)]
+        points = turned * points + moved
+        places = [len(image) * (0.5 + part) - 0.5 for part in (points.imag, mirror * points.real)]
         each = lambda channel: map_coordinates(channel, places, order=1, mode="nearest")
         return jax.vmap(each, in_axes=-1, out_axes=-1)(image)
 
@@ -49,7 +60,7 @@ def random_warp(rng: jax.Array, images: jax.Array) -> tuple[jax.Array, jax.Array
     a, b = jax.vmap(similarity, in_axes=(0, None))(jittered, grid)
     straight = (_grid(centres - 0.5) - b[:, None, None]) / a[:, None, None]
     read = jax.vmap(read)
-    return tuple(read(images, points, turned, shift, flip).astype(images.dtype) for points in (bent, straight))
+    return tuple(read(images, points, turned, moved, mirror).astype(images.dtype) for points in (bent, straight))
 
 
 def similarity(points: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -13,11 +13,11 @@ from gan_zoo.reconstructions import codes, decoded
 from gan_zoo.reproduce import Result
 
 PAPER = "after Hinton and Salakhutdinov 2006, figures 2 and 3 (stacked RBMs there)"
-COST = {"small": "16 minutes on two cores (estimated), after ./launch.sh data fashion_mnist", "paper": "not run"}
+COST = {"small": "25 minutes of one core, after ./launch.sh data fashion_mnist", "paper": "not run"}
 DIFFERS = "small: convolutional, trained at once; digits are scikit-learn's 8x8 and Fashion-MNIST 28x28"
 
 DATA, SIZES = ("digits", "fashion_mnist"), (2, 5, 10, 20)
-SHOWN, LATTICE = 10, 12
+SHOWN, LATTICE = 10, 10
 LOW, HIGH = 5, 95  # percentiles of the codes, which the lattice spans
 
 
@@ -38,21 +38,24 @@ def reconstructions(runs):
 
 
 def draw(runs, scale):
-    figure = Figure(figsize=(10, 12), dpi=70, layout="constrained")
+    figure = Figure(figsize=(10, 12), dpi=64, layout="constrained")
     axes, rows, numbers = figure.subplots(3, 2, height_ratios=(1, 1.6, 1.6)), [], {}
     for column, name in zip(axes.T, DATA, strict=True):
         own = {size: runs[f"{name} {size}"] for size in SIZES}
-        column[0].imshow(figures.grid(reconstructions(own.values())), interpolation="nearest")
-        column[0].set_title(f"{name}: original, and from {', '.join(map(str, SIZES))} numbers")
+        column[0].imshow(figures.grid(reconstructions(own.values())), interpolation="antialiased")
+        column[0].set_title(f"{name}: original; {', '.join(map(str, SIZES))} numbers")
         run = gan_zoo.load(own[2])
         test = run.test.take(np.arange(min(2000, run.test.size)))
         plane = codes(run, test["image"])
-        column[1].scatter(*plane.T, c=test["label"], cmap="tab10", s=6)
+        names = run.test.class_names or range(run.spec.classes)
+        for label, title in enumerate(names):
+            column[1].scatter(*plane[test["label"] == label].T, s=5, label=title)
+        column[1].legend(fontsize="x-small", ncols=2, markerscale=2)
         ends = np.percentile(plane, (LOW, HIGH), axis=0)
         x, y = (np.linspace(*end, LATTICE) for end in ends.T)
         column[1].set(title="codes of two numbers, by label")
         lattice = np.stack(np.meshgrid(x, y[::-1]), axis=-1)
-        column[2].imshow(figures.grid(decoded(run, lattice)), interpolation="nearest")
+        column[2].imshow(figures.grid(decoded(run, lattice)), interpolation="antialiased")
         column[2].set_title("what the decoder makes of that plane")
         for axis in (column[0], column[2]):
             axis.axis("off")

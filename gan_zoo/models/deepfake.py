@@ -25,10 +25,15 @@ NETWORKS = ("encoder", "decoder_a", "decoder_b")
 
 @dataclass(frozen=True)
 class Model:
-    """``warp`` off gives the encoder the faces as they are. ``ema_decay``, which the code lacks: of the networks."""
+    """``warp`` off gives the encoder the faces as they are; ``around`` says how they are turned, scaled, shifted and
+    mirrored before (see ``random_warp``). ``ema_decay``, which the code lacks: of the networks.
+    """
 
     architecture: str = "deepfake"
     warp: bool = True
+    around: Mapping[str, float] = field(
+        default_factory=lambda: {"rotation": 10.0, "scale": 0.05, "shift": 0.05, "flip": 0.4}
+    )
     ema_decay: float = 0.0
     encoder: Mapping[str, Any] = field(default_factory=dict)
     decoder: Mapping[str, Any] = field(default_factory=dict)
@@ -60,7 +65,10 @@ class Model:
             """The mean absolute error of both faces, in [0, 1]."""
             pairs = [(batch[name], batch[name]) for name, _ in SIDES]
             if self.warp:
-                pairs = [random_warp(key, face) for key, (face, _) in zip(jax.random.split(rng), pairs, strict=True)]
+                pairs = [
+                    random_warp(key, face, **self.around)
+                    for key, (face, _) in zip(jax.random.split(rng), pairs, strict=True)
+                ]
             features, encoding = run_each(encoder, nets["encoder"], *(given for given, _ in pairs))
             new, metrics = {"encoder": encoding}, {}
             for (_, name), shared, (_, target) in zip(SIDES, features, pairs, strict=True):
