@@ -2,19 +2,31 @@
 
 ./launch.sh data emoji
 ./launch.sh configs/deepfake.py:faces
+
+faces on one core of an AMD EPYC, Python 3.11, jax 0.10.2, 27 minutes: of the held-out faces' swaps a classifier of all
+drawings (held-out accuracy .935) takes 88.6 % for the other vendor's; the nearest drawing is the same face for 54 % of the
+training faces (mean rank 10.3 of 130) and 9 % of those held out (35.9). More rounds are not tried yet.
 """
 
 from gan_zoo.config import settings
 
+ROUNDS = 3000
 SETTINGS = {
-    # The faces among the emoji, as Twitter and Google draw them.
+    # The faces among the emoji, as Twitter and Google draw them: they lie alike, so nothing is turned before the warp.
     "faces": {
         "dataset": "emoji:faces",
+        "image_shape": (32, 32, 3),
         "batch_size": 16,
-        "rounds": 3000,
-        "encoder": {"width": 32, "code": 256},
+        "rounds": ROUNDS,
+        "around": {"rotation": 0.0, "scale": 0.0, "shift": 0.0, "flip": 0.0},
+        "encoder": {"width": 32, "code": 64},
         "decoder": {"width": 32},
-        "optimizer": {"learning_rate": 5e-4},
+        "optimizer": {
+            "learning_rate": 1e-3,
+            "schedule": "linear",
+            "constant_rounds": ROUNDS // 2,
+            "decay_rounds": ROUNDS,
+        },
         "log_every": 20,
         "sample_every": 500,
         "checkpoint_every": 500,
