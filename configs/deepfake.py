@@ -4,8 +4,8 @@
 ./launch.sh configs/deepfake.py:faces
 
 faces on one core of an AMD EPYC, Python 3.11, jax 0.10.2, 27 minutes: of the held-out faces' swaps a classifier of all
-drawings (held-out accuracy .935) takes 88.6 % for the other vendor's; the nearest drawing is the same face for 54 % of the
-training faces (mean rank 10.3 of 130) and 9 % of those held out (35.9). More rounds are not tried yet.
+drawings (held-out accuracy .935) takes 88.6 % for the other vendor's; the nearest drawing is the same face for 54 % of
+the training faces (mean rank 10.3 of 130) and 9 % of those held out (35.9). More rounds are not tried yet.
 """
 
 from gan_zoo.config import settings
