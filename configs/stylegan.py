@@ -36,9 +36,10 @@ SETTINGS = {
         "discriminator": {"base": 128, "largest": 64},
         **EVERY,
     },
-    # FFHQ on eight devices: 25 million images, batch sizes and learning rates by resolution (the authors' train.py).
+    # 25 million images on eight devices, batch sizes and rates by resolution (the authors' train.py). Their FFHQ, once
+    # downloaded: --config.dataset=folder:PATH
     "paper": {
-        "dataset": "folder:ffhq",
+        "dataset": "tfds:celeb_a_hq/1024",
         "image_shape": (1024, 1024, 3),
         "flip": True,
         "thousands": (600.0,) * 8 + (16_000.0,),
@@ -49,7 +50,7 @@ SETTINGS = {
     # CelebA-HQ on one device (the authors' config.py, preset v2).
     "progan": {
         "architecture": "progan",
-        "dataset": "folder:celeba_hq",
+        "dataset": "tfds:celeb_a_hq/1024",
         "image_shape": (1024, 1024, 3),
         "flip": True,
         "loss": "wasserstein",
