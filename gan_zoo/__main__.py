@@ -22,8 +22,8 @@ USAGE = """\
 ./launch.sh report DIR [--by=FIELD,...]
 ./launch.sh reproduce [NAME | --all] [--scale=small|paper] [--jobs=N] [--executor=local|slurm] [--workdir=DIR]
                       [--output=DIR]
-./launch.sh sample --workdir=DIR [--num=N] [--label=K] [--seed=S] [--output=FILE.png] [--checkpoint=ROUND]
-                   [--truncation=PSI] [--cutoff=LAYERS]
+./launch.sh sample --workdir=DIR [--num=N] [--label=K | --text=TEXT] [--seed=S] [--output=FILE.png]
+                   [--checkpoint=ROUND] [--truncation=PSI] [--cutoff=LAYERS]
 ./launch.sh styles --workdir=DIR --output=DIR [--seed=S] [--truncation=PSI] [--checkpoint=ROUND]
 ./launch.sh project --workdir=DIR --input=IMAGE_OR_FOLDER --output=DIR [--extractor=MAPS] [--checkpoint=ROUND]
 ./launch.sh translate --workdir=DIR --input=IMAGE_OR_FOLDER --output=DIR [--direction=b2a] [--checkpoint=ROUND]
@@ -98,6 +98,7 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     parser.add_argument("--init-from")
     parser.add_argument("--num", type=int, default=16)
     parser.add_argument("--label", type=int)
+    parser.add_argument("--text", default="")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output")
     parser.add_argument("--checkpoint", type=int)

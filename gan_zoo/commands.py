@@ -163,7 +163,7 @@ def sample(args: argparse.Namespace, overrides: list[str]) -> None:
 
     learned = trained.load(_needs_workdir(args), args.checkpoint)
     if args.truncation == 1:
-        images = learned.sample(args.seed, args.num, args.label)
+        images = learned.sample(args.seed, args.num, args.label, args.text)
     else:
         images = truncated_samples(learned, args.num, args.seed, args.label, args.truncation, args.cutoff)
     output = Path(args.output or Path(args.workdir, "samples", f"samples_{args.num}_seed_{args.seed}.png"))

@@ -17,6 +17,7 @@ from ml_collections import ConfigDict
 from scipy.optimize import linear_sum_assignment
 
 from gan_zoo import data, figures
+from gan_zoo.captions import caption_scores
 from gan_zoo.data import image_folder, points
 from gan_zoo.data.images import to_bytes
 from gan_zoo.errors import UserError, choose
@@ -221,6 +222,7 @@ def evaluate(
     scores |= translation_scores(trained, number, {**how, "shape": list(trained.spec.shape)})
     scores |= prediction_scores(trained, number, {**how, "shape": list(trained.spec.shape)})
     scores |= reconstruction_scores(trained, number, {**how, "shape": list(trained.spec.shape)})
+    scores |= caption_scores(trained, judge, number, how)
     scores |= superresolution_scores(trained, how, pictures and pictures / f"upscaled_{trained.step:07d}.png")
     whole = -(-number // DRAWN) * DRAWN  # a member's own scores are means over whole chunks
     for name, value in trained.scores(number, SEED).items():

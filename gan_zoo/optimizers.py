@@ -13,11 +13,13 @@ from gan_zoo.errors import UserError
 # Settings of every optimizer beside its own arguments.
 COMMON = {
     "learning_rate": 2e-4,
-    # or "linear": from constant_rounds on down to 0 at decay_rounds; "exponential": times decay_rate every turn
+    # or "linear": from constant_rounds on down to 0 at decay_rounds; "exponential": times decay_rate each turn, or in
+    # steps of decay_period rounds
     "schedule": "constant",
     "constant_rounds": 0,
     "decay_rounds": 0,
     "decay_rate": 1.0,
+    "decay_period": 0,
     "floor": 0.0,  # below which the exponential does not fall
     "l2": 0.0,  # weight decay that is added to the gradient
 }
@@ -82,7 +84,8 @@ def schedule(settings: Mapping[str, Any], turns: int) -> optax.Schedule | float:
             raise UserError("schedule=linear needs decay_rounds > constant_rounds: the learning rate is 0 there")
         return optax.linear_schedule(rate, 0.0, (end - constant) * turns, constant * turns)
     if kind == "exponential":
-        return optax.exponential_decay(rate, 1, settings["decay_rate"], end_value=settings["floor"] or None)
+        steps, floor = settings["decay_period"] * turns, settings["floor"] or None
+        return optax.exponential_decay(rate, steps or 1, settings["decay_rate"], staircase=bool(steps), end_value=floor)
     raise UserError(f"unknown schedule {kind!r}: it is constant, linear or exponential")
 
 

@@ -33,8 +33,8 @@ class State(flax.struct.PyTreeNode):
 def new_state(game: Game, rng: jax.Array, batch: Batch, earlier: State | None = None) -> State:
     """The state at the start of a phase; optimizers start fresh.
 
-    Networks take over whatever ``earlier`` has at the same place, or where the game's ``inherits`` says. Floats have
-    the precision of the batch's images.
+    Networks take over whatever ``earlier`` has at the same place, or where the game's ``inherits`` says; those that
+    nobody moves any more stay as views saw them, averaged. Floats have the precision of the batch's images.
 
     Raises:
         ValueError: a parameter of ``earlier`` has another shape.
@@ -62,7 +62,9 @@ def _new_state(game: Game, rng: jax.Array, batch: Batch, earlier: State | None) 
     if earlier is not None:
         as_named = lambda nets: nets | {new: nets[old] for new, old in game.inherits.items() if old in nets}
         ema = graft(ema, as_named({**earlier.nets, **earlier.ema}))
-        nets = graft(nets, as_named(earlier.nets))
+        owned = {network for player in game.players.values() for network in player.owns}
+        frozen = {name: average for name, average in earlier.ema.items() if name not in owned}
+        nets = graft(nets, as_named({**earlier.nets, **frozen}))
     opt = {name: player.optimizer.init(_params(nets, player)) for name, player in game.players.items()}
     state = State(step=jnp.zeros((), jnp.int32), rng=rng, nets=nets, opt=opt, ema=ema)
     return jax.tree.map(lambda x: constrain(jnp.copy(x), PartitionSpec()), state)

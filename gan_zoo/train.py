@@ -33,7 +33,6 @@ from gan_zoo.step import State, new_state
 from gan_zoo.workdir import Workdir
 
 COLUMNS = 10
-SHOWN = 16  # held-out examples in a picture
 WATCHED = "evaluations.jsonl"
 CURVES = ("fid", "coverage")
 log = logging.getLogger("gan_zoo")
@@ -54,10 +53,25 @@ def train(config: ConfigDict, path: str | Path) -> dict[str, Any] | None:
         for phase in phases:
             check_batch(phase.batch_size)
         source = data.load(config.dataset, "train", config.image_shape, config.classes)
+        check_size(source, max(phase.batch_size for phase in phases))
         larger = source
         if config.load_size:
             larger = data.load(config.dataset, "train", (*config.load_size, spec.shape[-1]), config.classes)
         return Run(config, spec, phases, source, larger, Workdir(path, config)).play()
+
+
+def check_size(source: data.Source, batch_size: int) -> None:
+    """Refuses a set that is smaller than a minibatch, which would hold an image twice.
+
+    Raises:
+        UserError: says how many there are.
+    """
+    smallest = min((source, source.inputs or source), key=lambda one: one.size)
+    if smallest.size < batch_size:
+        raise UserError(
+            f"{smallest.spec.name}/{source.split} has {smallest.size} images, fewer than a batch of {batch_size}: "
+            "set config.batch_size to less (and config.batch_sizes, where a model has them)"
+        )
 
 
 @dataclass(frozen=True)
@@ -260,13 +274,11 @@ class Run:
         """Pictures of the averaged networks; samples with labels have one row for each."""
         learned = self._trained(seed, number, state, now)
         rows = min(self.spec.classes, 20) or COLUMNS
-        labels = np.repeat(np.arange(rows), COLUMNS)
-        batch = learned.examples(SHOWN) if learned.game.given else learned.batch(np.arange(len(labels)), labels)
         for name in learned.pictures:
             if len(self.spec.shape) == 1:
                 made = learned.sample(num=2000)
             else:
-                made = learned.view(name, batch)["image"]
+                made = learned.view(name, learned.shown(name, rows, COLUMNS))["image"]
             if not self.workdir.writes:
                 continue
             file = seed.workdir.path / "samples" / f"{name}_{now:07d}.png"

@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from gan_zoo import config as configs
 from gan_zoo import data, workdir
 from gan_zoo.checkpoint import Checkpoints, Damaged, Restored, from_leaves
-from gan_zoo.data import Spec
+from gan_zoo.data import Spec, captioned
 from gan_zoo.data.feed import floats
 from gan_zoo.devices import float_type, prepare
 from gan_zoo.errors import UserError, choose
@@ -26,6 +26,7 @@ from gan_zoo.step import State, state_shapes
 CHUNK = 512  # samples that are made at once
 MADE = 64  # images that are made of others at once
 TRANSLATE = ("sample", "back")
+SHOWN = 16  # held-out examples in a picture
 # Views that make images of images of any size: what they are in the batch, and what the view does.
 MAKE = {
     "sample": ("input", "translate inputs to images (a2b)"),
@@ -50,12 +51,16 @@ class Trained:
         self.views = {name: _compiled(view) for name, view in game.views.items()}
         self.dtype = float_type(config.precision)
 
-    def sample(self, seed: int = 0, num: int = 16, label: int | None = None) -> np.ndarray:
-        """Images float [num, H, W, C] in [-1, 1] (2-D sets: [num, 2]); of one class if ``label`` is given.
+    def sample(self, seed: int = 0, num: int = 16, label: int | None = None, text: str = "") -> np.ndarray:
+        """Images float [num, H, W, C] in [-1, 1] (2-D sets: [num, 2]); of one class or one text if that is given.
 
         Raises:
-            UserError: a label that the data or the game does not have.
+            UserError: a label or a text that the data or the game does not have, or cannot read.
         """
+        if text and not self.spec.text_shape:
+            raise UserError(f"text {text!r}: this run was trained without captions (config.dataset=captioned:DATA)")
+        if text:
+            return self.generate(num, np.zeros(num, np.int32), seed, text)["image"]
         if num < 1:
             raise UserError(f"cannot draw {num} samples: ask for at least one")
         if label is not None and not self.spec.classes:
@@ -68,19 +73,30 @@ class Trained:
             raise UserError(f"label {label}: this run was trained without labels (config.conditioning)")
         return made["image"]
 
-    def generate(self, num: int, labels: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
-        """A generated batch of ``num`` samples, with what they were made from; labels [num]."""
-        made = list(self.chunks(num, labels, seed))
+    def generate(self, num: int, labels: np.ndarray, seed: int = 0, text: str = "") -> dict[str, np.ndarray]:
+        """A generated batch of ``num`` samples, with what they were made from; labels [num], or one text."""
+        given = {"text": captioned.encode(self.config.dataset, [text])[:, None]} if text else {}
+        made = list(self.chunks(num, labels, seed, given=given))
         return {key: np.concatenate([chunk[key] for chunk in made]) for key in made[0]}
 
-    def chunks(self, num: int, labels: np.ndarray, seed: int = 0) -> Iterator[dict[str, np.ndarray]]:
-        """The same, in parts of at most CHUNK samples."""
+    def chunks(
+        self,
+        num: int,
+        labels: np.ndarray,
+        seed: int = 0,
+        view: str = "sample",
+        given: Mapping[str, np.ndarray] | None = None,
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """The same by any such view, in parts of at most CHUNK samples; batches take ``given`` [1 or num, ...] over."""
         key = jax.random.key(seed)
         for number, start in enumerate(range(0, num, CHUNK)):
             # All chunks have one shape, so that one program makes them; the last one's surplus is dropped.
             wanted = np.resize(labels[start : start + CHUNK], CHUNK if num > CHUNK else num)
-            batch = self.batch(np.arange(start, start + len(wanted)), wanted)
-            made = self.views["sample"](self.nets, batch, jax.random.fold_in(key, number))
+            rows = np.arange(start, start + len(wanted))
+            batch = self.batch(rows, wanted)
+            for name, x in (given or {}).items():
+                batch[name] = x[rows % len(x)].astype(self.dtype if np.issubdtype(x.dtype, np.floating) else x.dtype)
+            made = self.views[view](self.nets, batch, jax.random.fold_in(key, number))
             yield {k: np.asarray(v)[: num - start] for k, v in made.items()}
 
     def latents(self, num: int, seed: int = 0) -> dict[str, np.ndarray]:
@@ -124,10 +140,29 @@ class Trained:
         return jax.device_get(_compiled(self.game.probes[name])(self.nets, batch, jax.random.key(seed)))
 
     def batch(self, numbers: np.ndarray, labels: np.ndarray) -> Batch:
-        """What the samples of these numbers [N] are made from: labels [N], or held-out inputs in their order."""
-        if not self.game.given:
-            return data.example(self.spec, len(numbers), self.dtype, labels)
-        return self.held_out(numbers)
+        """What the samples of these numbers [N] are made from.
+
+        Labels [N], held-out inputs in their order, or the first captions of training images, with their own labels.
+        """
+        if self.game.given:
+            return self.held_out(numbers)
+        batch = data.example(self.spec, len(numbers), self.dtype, labels)
+        if self.spec.text_shape:
+            order = np.random.default_rng(0).permutation(self.train.size)  # sets often lie kind by kind
+            taken = self.train.take(np.resize(order, int(numbers.max()) + 1)[numbers])
+            batch |= {"text": taken["text"][:, :1].astype(self.dtype)}
+            batch |= {"label": taken["label"]} if self.spec.classes else {}
+        return batch
+
+    def shown(self, view: str, rows: int, columns: int) -> Batch:
+        """What a view's picture is made from: held-out examples, or as many rows of one label or one caption each."""
+        if self.game.given or view in self.game.titles:
+            return self.examples(SHOWN)
+        if self.spec.text_shape:
+            each = self.examples(rows)
+            return {name: np.repeat(x, columns, axis=0) for name, x in each.items()}
+        labels = np.repeat(np.arange(rows), columns)
+        return self.batch(np.arange(len(labels)), labels)
 
     def held_out(self, numbers: np.ndarray) -> Batch:
         """Examples [N] of the test split, from the first one on again after the last."""

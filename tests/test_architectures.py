@@ -22,10 +22,10 @@ quick_jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level":
 SHAPES = [(8, 8, 1), (28, 28, 1), (32, 32, 3), (64, 64, 3), (32, 64, 3), (48, 32, 1)]
 CONDITIONING = ["none", "concatenation", "projection"]
 CLASSES, BATCH, NOISE = 5, 3, 7
-# In test_translation.py, test_superresolution.py, test_autoencoder.py, test_deepfake.py, test_next_frame.py and
-# test_stylegan.py.
+# In test_translation.py, test_superresolution.py, test_autoencoder.py, test_deepfake.py, test_next_frame.py,
+# test_stylegan.py and test_stackgan.py.
 OTHERS = {
-    *("stylegan", "progan"),
+    *("stylegan", "progan", "stackgan"),
     *("unet", "patchgan", "translator", "discogan", "srresnet"),
     *("autoencoder", "mlp_autoencoder", "deepfake", "multiscale"),
 }

@@ -32,11 +32,12 @@ PAPERS = {
     "autoencoder.py:paper": {"encoder": 330_040, "decoder": 322_784},
     "deepfake.py:paper": {"encoder": 69_662_976, **dict.fromkeys(("decoder_a", "decoder_b"), 6_199_747)},
     "next_frame.py:paper": {"generator": 12_569_740, "discriminator": 20_640_388},
+    "stackgan.py:paper": {"stage1": 28_895_936, "stage2": 58_370_288, "discriminator2": 109_126_144},
     "stylegan.py:paper": {"generator": 26_219_627, "discriminator": 23_087_249},
     "srgan.py:paper": {"srresnet": 1_549_462, "generator": 1_549_462, "discriminator": 23_565_505},
 }
 # gan.py's or dcgan.py's networks; or long to compile: their eight devices are compared in the slow tests.
-LONG = ("cyclegan", "deepfake", "discogan", "srgan", "stylegan")
+LONG = ("cyclegan", "deepfake", "discogan", "srgan", "stackgan", "stylegan")
 ALIKE = [f"configs/{name}.py:digits" for name in ("cgan", "lsgan", "wgan", *LONG)] + [
     "configs/next_frame.py:moving_digits"
 ]

@@ -181,7 +181,13 @@ def small_emoji(tmp_path, own_data):
         listed = []
         for i in range(40):
             code = f"1F{i:03X}"
-            entry = {"unified": code, "image": f"{code.lower()}.png", "name": f"EMOJI {i}", "short_name": f"e{i}"}
+            entry = {
+                "unified": code,
+                "image": f"{code.lower()}.png",
+                "name": f"EMOJI {i}",
+                "short_name": f"e{i}",
+                "short_names": [f"e_{i}"],
+            }
             entry |= {"category": emoji.CATEGORIES[i % 3], "subcategory": "cat-face" if i % 2 else "heart"}
             entry |= {"has_img_twitter": i != 7, "has_img_google": True}
             if i == 3:
@@ -193,6 +199,10 @@ def small_emoji(tmp_path, own_data):
                 pixels[:8, :, 3] = 0  # transparent: white
                 write_image(tmp_path / "zoo" / "emoji" / vendor / "img" / vendor / "64" / name, Image.fromarray(pixels))
         (tmp_path / "zoo" / "emoji" / vendor / "emoji.json").write_text(json.dumps(listed))
+    keywords = {chr(0x1F000 + i): [f"word_{i}", "thing"] for i in range(40)}
+    file = tmp_path / "zoo" / "emoji" / "keywords" / "dist" / "emoji-en-US.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(keywords))
 
 
 def test_emoji_are_split_by_emoji(small_emoji):
@@ -227,6 +237,16 @@ def test_emoji_with_labels(small_emoji):
     both = data.load("emoji:vendors", "train")
     assert both.size == 2 * one.size and both.class_names == ("twitter", "google")
     assert ((both.arrays["image"][:, 20, 0, 0] >= 100) == both.arrays["label"]).all()
+
+
+def test_emoji_have_their_names_kind_and_keywords_as_captions(small_emoji):
+    source = data.load("emoji:google", "test", (32, 32, 3))
+    captions = source.captions()
+    assert len(captions) == source.size
+    number = int(captions[0][0].split()[1])
+    kind = "cat face" if number % 2 else "heart"
+    category = emoji.CATEGORIES[number % 3].lower()
+    assert captions[0] == (f"emoji {number}", f"e {number}", f"{kind}, {category}", f"word {number}, thing")
 
 
 def test_faces_are_labelled_alike_in_both_orders(small_emoji):

@@ -93,17 +93,21 @@ ALLOWED = {
     "architectures.stylegan": ARCHITECTURE | {"architectures.progan"},  # whose discriminator is its own, but for a blur
     **{name: {"errors", "data"} | within("data") - {"data.feed"} for name in within("data") | {"data"}},
     "data.feed": {"data", "data.order", "game"},
+    "data.captioned": {"data", "errors", "text", "text.joint_embedding"},  # which embeds captions
     "data.moving_digits": {"data", "data.frames", "data.images", "devices"},  # whose examples are computed there
     **{
         name: {"errors", "devices", "metrics"}
         | within("metrics")
         | within("pretrained")
         | within("data")
-        | {"data", "checkpoint", "game", "step", "layers", "pretrained"}
+        | {"data", "checkpoint", "cached", "game", "step", "layers", "pretrained"}
         for name in within("metrics")
     },
     **{name: {"errors", "devices", "pretrained"} for name in within("pretrained")},
     "pretrained.perceptual": {"errors", "pretrained", "resample"} | within("pretrained"),
+    "text": {"errors", "text.char_cnn_rnn"},
+    "text.char_cnn_rnn": {"errors"},
+    "cached": {"checkpoint", "devices"},
     "watch": {"errors"},
     **{
         name: {

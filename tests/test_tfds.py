@@ -114,6 +114,55 @@ def test_div2k_gives_tiles_of_its_pictures(div2k, monkeypatch):
 
 
 @pytest.fixture(scope="module")
+def captions(tmp_path_factory):
+    """Ten pictures with their captions in COCO's form and, as another configuration, as plain texts."""
+    tensorflow_datasets = pytest.importorskip("tensorflow_datasets")
+    features, root = tensorflow_datasets.features, tmp_path_factory.mktemp("captions")
+    for number in range(10):
+        write_image(root / "png" / f"{number}.png", np.full((8, 8, 3), number, np.uint8))
+
+    class Captions(tensorflow_datasets.core.GeneratorBasedBuilder, skip_registration=True):
+        """Captioned pictures."""
+
+        VERSION = tensorflow_datasets.core.Version("1.0.0")
+        BUILDER_CONFIGS = [tensorflow_datasets.core.BuilderConfig(name=name) for name in ("coco", "plain")]
+
+        def _info(self):
+            image = {"image": features.Image(shape=(8, 8, 3))}
+            if self.builder_config.name == "coco":
+                texts = {"captions": features.Sequence({"id": np.int64, "text": features.Text()})}
+            else:
+                texts = {"caption": features.Sequence(features.Text())}
+            described = features.FeaturesDict({**image, **texts})
+            return tensorflow_datasets.core.DatasetInfo(builder=self, features=described, disable_shuffling=True)
+
+        def _split_generators(self, manager):
+            return {"train": self._generate_examples()}
+
+        def _generate_examples(self):
+            for number in range(10):
+                texts = [f"picture {number}", "a picture"][: 1 + number % 2]
+                image = {"image": root / "png" / f"{number}.png"}
+                if self.builder_config.name == "coco":
+                    yield number, {**image, "captions": [{"id": 1, "text": text} for text in texts]}
+                else:
+                    yield number, {**image, "caption": texts}
+
+    for config in ("coco", "plain"):
+        Captions(config=config, data_dir=root / "tfds", file_format="array_record").download_and_prepare()
+    return root
+
+
+@pytest.mark.parametrize("config", ["coco", "plain"])
+def test_captions_of_a_prepared_set(captions, monkeypatch, config):
+    monkeypatch.setenv("GAN_ZOO_DATA", str(captions))
+    source = data.load(f"captioned:test_text.vowels:tfds:captions/{config}", "train", (8, 8, 3))
+    assert source.size == 9 and source.spec.text_shape == (10, 5) and source.spec.classes == 0
+    assert source.captions()[:2] == [("picture 0",), ("picture 1", "a picture")]
+    assert source.arrays["text"][1, 0].tolist() == [0, 1, 1, 0, 1] and source.arrays["image"][1, 0, 0, 0] == 1
+
+
+@pytest.fixture(scope="module")
 def moving_mnist(tmp_path_factory):
     """Ten sequences of seven frames in Moving MNIST's form; a frame's pixels are ten times its sequence's number."""
     tensorflow_datasets = pytest.importorskip("tensorflow_datasets")

@@ -17,7 +17,10 @@ from gan_zoo.errors import UserError
 
 CONFIGS = ["configs/dcgan.py:digits", "configs/wgan_gp.py:25gaussians"]
 # A pool of past images, several phases, one player, frames.
-MORE = [f"configs/{name}.py:digits" for name in ("infogan", "cyclegan", "srgan", "stylegan", "autoencoder", "deepfake")]
+MORE = [
+    f"configs/{name}.py:digits"
+    for name in ("infogan", "cyclegan", "srgan", "stylegan", "stackgan", "autoencoder", "deepfake")
+]
 MORE.append("configs/next_frame.py:moving_digits")
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in MORE]
 LINES = 12  # of metrics in a phase

@@ -36,7 +36,7 @@ def shrunk(name: str, *overrides: str):
     """A config with narrow networks and at most two turns for each player."""
     config = configs.load(str(PROJECT / name), [])
     narrow = []
-    for network in {"generator", "discriminator", "encoder", "decoder"} & set(config):
+    for network in {"generator", "discriminator", "encoder", "decoder", "stage1", "stage2"} & set(config):
         for field, value in config[network].items():
             small = NARROW.get(field)
             if field == "hidden":

@@ -11,7 +11,7 @@ import fcntl
 import importlib
 import os
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -43,6 +43,7 @@ class Spec:
     shape: tuple[int, ...]  # (H, W, C), or (2,) and (1,) for points
     classes: int  # 0: no labels
     input_shape: tuple[int, ...] = ()  # of "input", which the image is to be made from; (): the set has none
+    text_shape: tuple[int, ...] = ()  # (captions, numbers) of "text", the embeddings of captions; (): it has none
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ class Source:
     split: str
     size: int
     # indices [N] -> {"image": uint8 [N, H, W, C] (points: float32 [N, 2]), "label": int32 [N] if labelled,
-    # "input": uint8 [N, h, w, c] if paired}
+    # "input": uint8 [N, h, w, c] if paired, "text": float32 [N, *text_shape] if captioned}
     take: Callable[[np.ndarray], dict[str, np.ndarray]]
     arrays: dict[str, np.ndarray] | None  # the whole split when it fits in memory, else None: take reads
     class_names: tuple[str, ...] = ()
@@ -64,6 +65,7 @@ class Source:
     made: tuple[Callable[..., dict[str, Any]], dict[str, np.ndarray]] | None = None
     # of frames: an example's index -> its "input", its "image" and what follows, uint8 [T, H, W, C]
     sequence: Callable[[int], np.ndarray] | None = None
+    captions: Callable[[], Sequence[tuple[str, ...]]] | None = None  # those of each example, one at least
 
 
 def spec(name: str, image_shape: tuple[int, ...] = (), classes: int = 0) -> Spec:
@@ -94,6 +96,8 @@ def example(spec: Spec, size: int, dtype: Any = np.float32, labels: np.ndarray |
     batch = {"image": np.zeros((size, *spec.shape), dtype)}
     if spec.input_shape:
         batch["input"] = np.zeros((size, *spec.input_shape), dtype)
+    if spec.text_shape:
+        batch["text"] = np.zeros((size, *spec.text_shape), np.float32)
     if spec.classes:
         batch["label"] = np.zeros(size, np.int32) if labels is None else np.asarray(labels, np.int32)
     return batch

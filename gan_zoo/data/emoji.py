@@ -6,7 +6,8 @@
     emoji:twitter+google     unpaired: inputs Twitter's, images Google's, of disjoint emoji; the test split is paired
     emoji:faces              unpaired: the faces among the smileys, each in an order of its own, labelled by emoji
 
-From the npm packages emoji-datasource-twitter (drawings CC-BY 4.0) and emoji-datasource-google (Apache 2.0).
+From the npm packages emoji-datasource-twitter (drawings CC-BY 4.0) and emoji-datasource-google (Apache 2.0), with the
+keywords of emojilib (MIT). Captions of a drawing are its name, short names, kind and keywords.
 """
 
 import hashlib
@@ -36,7 +37,8 @@ CATEGORIES = (
 TEST = 0.15  # the share of emoji that is held out
 PACKAGES = "16.0.0"  # their version
 FACES = 130  # with those of cats and monkeys
-VERSION = "1.1.0"  # of what is prepared
+KEYWORDS = "4.0.3"  # the version of the package emojilib
+VERSION = "1.2.0"  # of what is prepared
 MISSING = "the emoji are not here: run `./launch.sh data emoji`"
 
 
@@ -58,7 +60,9 @@ def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) 
     }
     images = {vendor: fit_all(part["image"], found.shape) for vendor, part in drawings.items()}
     if argument in VENDORS:
-        return in_memory(found, split, images[argument], drawings[argument]["category"], CATEGORIES)
+        captions = [tuple(text.split("\n")) for text in drawings[argument]["captions"]]
+        source = in_memory(found, split, images[argument], drawings[argument]["category"], CATEGORIES)
+        return replace(source, captions=lambda: captions)
     if argument == "vendors":
         label = np.repeat(np.arange(len(VENDORS)), [len(images[vendor]) for vendor in VENDORS])
         return in_memory(found, split, np.concatenate([images[vendor] for vendor in VENDORS]), label, VENDORS)
@@ -90,6 +94,11 @@ def bring(argument: str = "") -> Path:
             shutil.rmtree(target / vendor, ignore_errors=True)
             target.mkdir(exist_ok=True)
             unpacked.rename(target / vendor)
+        if not _keywords():
+            place = target / "keywords"
+            unpacked = packages.npm("emojilib", KEYWORDS, temporary, f"unpack its package emojilib into {place}")
+            shutil.rmtree(place, ignore_errors=True)
+            unpacked.rename(place)
     return target
 
 
@@ -97,6 +106,21 @@ def _list(vendor: str) -> list[dict[str, Any]]:
     """What a vendor's package says of its emoji; [] if it is not here."""
     file = folder() / "emoji" / vendor / "emoji.json"
     return json.loads(file.read_text()) if file.exists() else []
+
+
+def _keywords() -> dict[str, list[str]]:
+    """The keywords of each emoji, which is written as itself; {} if they are not here."""
+    file = folder() / "emoji" / "keywords" / "dist" / "emoji-en-US.json"
+    return json.loads(file.read_text()) if file.exists() else {}
+
+
+def _captions(entry: dict[str, Any], keywords: list[str]) -> list[str]:
+    """Name, short names, kind and keywords."""
+    words = lambda text: text.lower().replace("_", " ").replace("-", " ").strip()
+    kind = f"{words(entry['subcategory'])}, {entry['category'].lower()}"
+    short, keywords = map(words, entry["short_names"]), [words(keyword) for keyword in keywords]
+    found = [(entry["name"] or words(entry["short_name"])).lower(), *short, kind, ", ".join(keywords)]
+    return list(dict.fromkeys(text for text in found if text))
 
 
 def _features() -> dict[str, Any]:
@@ -109,15 +133,17 @@ def _features() -> dict[str, Any]:
         "emoji": tfds.features.Text(),  # the code points of the emoji without a skin tone
         "skin": tfds.features.Text(),  # those of the skin tone, "" without
         "name": tfds.features.Text(),
+        "captions": tfds.features.Text(),  # one on each line
         "face": tfds.features.Scalar(np.int32),  # which of the faces it is, from 1 on; 0 for what is none
     }
 
 
 def _examples(split: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each drawing of a split, by vendor and emoji; all skin tones of an emoji are on the same side."""
+    keywords = _keywords()
     for vendor in VENDORS:
         listed = _list(vendor)
-        if not listed:
+        if not listed or not keywords:
             raise UserError(MISSING)
         listed = sorted(listed, key=lambda entry: entry["unified"])
         faces = [entry["unified"] for entry in listed if _drawn(entry) and _is_face(entry["subcategory"])]
@@ -126,12 +152,18 @@ def _examples(split: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 continue
             given = {"vendor": vendor, "category": entry["category"], "emoji": entry["unified"]}
             given["name"] = (entry["name"] or entry["short_name"]).lower()
+            given["captions"] = "\n".join(_captions(entry, _keywords_of(entry, keywords)))
             given["face"] = faces.index(entry["unified"]) + 1 if entry["unified"] in faces else 0
             tones = {"": entry, **entry.get("skin_variations", {})}
             for tone, variation in tones.items():
                 if _drawn(variation):
                     image = _read(vendor, variation["image"])
                     yield f"{vendor} {entry['unified']} {tone}", {"image": image, "skin": tone, **given}
+
+
+def _keywords_of(entry: dict[str, Any], keywords: dict[str, list[str]]) -> list[str]:
+    emoji = "".join(chr(int(code, 16)) for code in entry["unified"].split("-"))
+    return keywords.get(emoji) or keywords.get(emoji.replace("\N{VARIATION SELECTOR-16}", "")) or []
 
 
 def _drawn(entry: dict[str, Any]) -> bool:

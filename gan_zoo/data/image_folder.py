@@ -1,6 +1,10 @@
-"""folder:PATH: a folder of images; its subfolders are labels, or the splits train and test (or val)."""
+"""folder:PATH: a folder of images; its subfolders are labels, or the splits train and test (or val).
+
+A .txt beside an image, of the same name, holds its captions, a line each.
+"""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +28,20 @@ def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
 def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) -> Source:
     found = listed(argument)
     described = _describe(argument, found, image_shape)
-    return reader(described, split, found[split], _class_names(found), bool(image_shape))
+    source = reader(described, split, found[split], _class_names(found), bool(image_shape))
+    beside = [path.with_suffix(".txt") for path, _ in found[split]]
+    return replace(source, captions=lambda: list(map(_captions, beside))) if beside[0].exists() else source
+
+
+def _captions(file: Path) -> tuple[str, ...]:
+    """The lines of a file of captions."""
+    try:
+        lines = tuple(line.strip() for line in file.read_text().splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} cannot be read, and other images have captions beside them: {error}") from None
+    if not lines:
+        raise UserError(f"{file} holds no caption: write one on each line")
+    return lines
 
 
 def every(argument: str) -> Source:

@@ -2,6 +2,7 @@
 
 tfds:cycle_gan/NAME is unpaired. tfds:div2k/CONFIG are photographs for super-resolution, of which PLACES x PLACES tiles
 are cut out; we make them small ourselves, so that any CONFIG will do. tfds:moving_mnist are sequences of frames.
+captioned:tfds:NAME also reads captions, such as those of tfds:coco_captions.
 """
 
 import contextlib
@@ -25,6 +26,7 @@ ARGUMENT = "NAME"
 UNPAIRED = "cycle_gan/"  # sets whose splits are trainA, trainB, testA and testB
 PICTURES = "div2k/"  # sets of pictures "hr" of any size, in splits train and validation
 SEQUENCES = "moving_mnist"  # of frames, with a split test alone, of which we train on nine tenths
+CAPTIONS = ("captions", "caption")  # what sets with captions call them
 PLACES = 4  # tiles along each axis of a picture
 CATALOG = "https://storage.googleapis.com/tfds-data"
 PATIENCE = 8  # seconds; TFDS alone would try for 210 before it says that it is offline
@@ -64,7 +66,21 @@ def _source(builder, found: Spec, split: str, instruction: str) -> Source:
         return {"image": image, "label": example["label"] if found.classes else 0}
 
     names = getattr(features["label"], "names", None) or map(str, range(found.classes)) if found.classes else ()
-    return images.from_reader(found, split, len(examples), read, tuple(names))
+    source = images.from_reader(found, split, len(examples), read, tuple(names))
+    key = next((name for name in CAPTIONS if name in features), "")
+    return replace(source, captions=lambda: _captions(builder, instruction, key)) if key else source
+
+
+def _captions(builder, instruction: str, key: str) -> list[tuple[str, ...]]:
+    """The captions of each example: texts, or what has a "text"."""
+    import tensorflow_datasets as tfds
+
+    found = []
+    for example in builder.as_data_source(instruction, decoders={"image": tfds.decode.SkipDecoding()}):
+        given = example[key]["text"] if isinstance(example[key], dict) else example[key]
+        texts = [text["text"] if isinstance(text, dict) else text for text in np.atleast_1d(given)]
+        found.append(tuple(text.decode() if isinstance(text, bytes) else str(text) for text in texts))
+    return found
 
 
 def _pictures(builder, found: Spec, split: str) -> Source:

@@ -3,15 +3,9 @@
 It is a one-player game, played by the same ``train_step`` as every member, on one device of each process.
 """
 
-import fcntl
 import hashlib
-import json
-import logging
-import os
-import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -19,9 +13,10 @@ import numpy as np
 import optax
 
 from gan_zoo import data
-from gan_zoo.checkpoint import fingerprint, from_leaves, to_leaves
+from gan_zoo.cached import cached
+from gan_zoo.checkpoint import fingerprint, to_leaves
 from gan_zoo.data.feed import Feed
-from gan_zoo.devices import cache_folder, local_mesh
+from gan_zoo.devices import local_mesh
 from gan_zoo.errors import UserError
 from gan_zoo.game import Game, Player, Variables, infer, run
 from gan_zoo.metrics.arrays import rows
@@ -34,7 +29,6 @@ EPOCHS = 6
 ROUNDS = (400, 2800)  # at least, at most
 LONGEST = 1000  # epochs that even a tiny set is seen
 CHUNK = 512
-log = logging.getLogger("gan_zoo")
 
 
 @dataclass(frozen=True)
@@ -55,20 +49,15 @@ def classifier(name: str, image_shape: tuple[int, ...] = (), classes: int = 0) -
 def trained_on(train: data.Source, test: data.Source) -> Classifier:
     """The same of a training and a test split."""
     network = Network(train.spec.classes)
-    folder = cache_folder() / "classifiers" / _content(train, test, network)
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be training the same one: take its result
-        if not _is_whole(folder):
-            log.info("training the classifier of %s (once)", train.spec.name)
-            variables, rounds = _train(network, train)
-            _keep(folder, variables, {"accuracy": _accuracy(network, variables, test), "steps": rounds})
-        noted = json.loads((folder / "classifier.json").read_text())
-        with np.load(folder / "classifier.npz") as file:
-            leaves = dict(file)
-    like = state_shapes(_game(network, 1), data.example(train.spec, BATCH)).nets["classifier"]
-    variables = from_leaves({"classifier": like}, leaves)["classifier"]
-    return Classifier(_extractor(network, variables), noted["accuracy"], test.size)
+
+    def make():
+        variables, rounds = _train(network, train)
+        return {"classifier": variables}, {"accuracy": _accuracy(network, variables, test), "steps": rounds}
+
+    like = {"classifier": state_shapes(_game(network, 1), data.example(train.spec, BATCH)).nets["classifier"]}
+    title, key = f"the classifier of {train.spec.name}", _content(train, test, network)
+    networks, noted = cached("classifier", key, title, like, make)
+    return Classifier(_extractor(network, networks["classifier"]), noted["accuracy"], test.size)
 
 
 def classification_accuracy_score(images: np.ndarray, labels: np.ndarray, test: data.Source) -> float:
@@ -98,25 +87,6 @@ def _extractor(network: Network, variables: Variables) -> Extractor:
     weights = fingerprint(to_leaves({"classifier": variables}))[:16]
     protocol = {"extractor": "classifier", "weights": weights, "input": "as it is"}
     return Extractor(apply, variables, protocol)
-
-
-def _keep(folder: Path, variables: Variables, noted: dict) -> None:
-    partial, leaves = folder / "partial.npz", to_leaves({"classifier": variables})
-    np.savez(partial, **leaves)
-    os.replace(partial, folder / "classifier.npz")
-    partial = folder / "partial.json"
-    partial.write_text(json.dumps({**noted, "hash": fingerprint(leaves)}))
-    os.replace(partial, folder / "classifier.json")  # written last: it says that all is there
-
-
-def _is_whole(folder: Path) -> bool:
-    """Whether the cache has a classifier that is what was saved."""
-    try:
-        noted = json.loads((folder / "classifier.json").read_text())
-        with np.load(folder / "classifier.npz") as file:
-            return noted["hash"] == fingerprint(dict(file))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        return False
 
 
 def _game(network: Network, rounds: int) -> Game:

@@ -1,0 +1,86 @@
+"""StackGAN (Zhang et al. 2017): an image from a text, in two stages.
+
+    ./launch.sh data emoji
+    ./launch.sh configs/stackgan.py:emoji
+    ./launch.sh sample --workdir=runs/stackgan-emoji --text="smiling face with sunglasses"
+
+Not tuned yet.
+"""
+
+from gan_zoo.config import settings
+
+HALVED = {"schedule": "exponential", "decay_rate": 0.5}
+# A quarter of the paper's widths. Every emoji is a class of its own.
+SMALL = {
+    "dataset": "captioned:char_cnn_rnn_small:emoji:google",
+    "image_shape": (32, 32, 3),
+    "load_size": (36, 36),
+    "flip": True,
+    "first_size": 16,
+    "mismatched": "example",
+    "noise_size": 64,
+    "ema_decay": 0.99,
+    "stage1": {"width": 32, "code": 64},
+    "stage2": {"width": 32, "code": 64, "blocks": 2, "halvings": 1},
+    "discriminator": {"width": 32, "code": 64},
+    "batch_size": 64,
+    "rounds": 4000,
+    "log_every": 20,
+    "sample_every": 500,
+    "checkpoint_every": 500,
+}
+# The paper's sizes: 600 epochs of CUB's 8,855 images for each stage, rates halved every 100.
+PAPER = {
+    "image_shape": (256, 256, 3),
+    "load_size": (304, 304),
+    "flip": True,
+    "batch_size": 64,
+    "rounds": 82_800,
+    "generator_optimizer": {**HALVED, "decay_period": 13_800},
+    "discriminator_optimizer": {**HALVED, "decay_period": 13_800},
+    "log_every": 100,
+    "sample_every": 2000,
+    "checkpoint_every": 2000,
+}
+SETTINGS = {
+    "digits": {
+        **SMALL,
+        "dataset": "captioned:char_cnn_rnn_small:digits",
+        "image_shape": (16, 16, 1),
+        "load_size": (),
+        "flip": False,
+        "first_size": 8,
+        "mismatched": "class",
+        "stage1": {"width": 16, "code": 32},
+        "stage2": {"width": 16, "code": 32, "blocks": 1, "halvings": 1},
+        "discriminator": {"width": 16, "code": 32},
+        "rounds": 1000,
+    },
+    "emoji": SMALL,
+    "emoji64": {
+        **SMALL,
+        "image_shape": (64, 64, 3),
+        "load_size": (72, 72),
+        "stage2": {**SMALL["stage2"], "halvings": 1},
+    },
+    # The authors' settings for COCO: 120 epochs of 82,783 images for each stage.
+    "paper": {
+        **PAPER,
+        "dataset": "captioned:tfds:coco_captions",
+        "mismatched": "example",
+        "stage1": {"width": 192},
+        "stage2": {"width": 192},
+        "discriminator": {"width": 96},
+        "batch_size": 128,
+        "rounds": 77_600,
+        "generator_optimizer": {**HALVED, "decay_period": 12_900},
+        "discriminator_optimizer": {**HALVED, "decay_period": 12_900},
+    },
+    # For CUB's birds and Oxford's flowers: a folder for each class, and beside each image a .txt with its ten captions.
+    "birds": {**PAPER, "dataset": "captioned:folder:birds"},
+    "flowers": {**PAPER, "dataset": "captioned:folder:flowers"},
+}
+
+
+def get_config(data="emoji"):
+    return {"model": "stackgan", **settings("stackgan", SETTINGS, data)}

@@ -1,0 +1,87 @@
+"""captioned:DATA or captioned:ENCODER:DATA: a set's images, each with the embeddings of its captions, "text".
+
+DATA brings the captions: emoji:google, tfds:coco_captions, folder:PATH with a .txt beside each image (a caption on each
+line), or any labelled set, whose labels' names they then are. ENCODER is one of ``gan_zoo.text``. Texts are embedded
+when the set is opened for the first time, and kept in the data folder.
+"""
+
+import hashlib
+import os
+from dataclasses import replace
+
+import numpy as np
+
+from gan_zoo import data
+from gan_zoo.data import Source, Spec
+from gan_zoo.errors import UserError
+
+ARGUMENT = "[ENCODER:]DATA"
+CAPTIONS = 10  # of each example; fewer are repeated
+AT_ONCE = 20_000  # texts
+
+
+def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
+    from gan_zoo import text
+
+    encoder, name = parsed(argument)
+    found = data.spec(name, image_shape, classes)
+    if len(found.shape) != 3 or found.input_shape:
+        raise UserError(f"captioned:{argument}: captions belong to images, and {name} holds pairs or points")
+    return replace(found, name=f"captioned:{argument}", text_shape=(CAPTIONS, text.size(encoder)))
+
+
+def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) -> Source:
+    from gan_zoo.text.joint_embedding import captions_of  # imported late: it trains, by jax
+
+    found, source = spec(argument, image_shape, classes), data.load(parsed(argument)[1], split, image_shape, classes)
+    captions = captions_of(source)
+    text = _remembered(argument, [own[place % len(own)] for own in captions for place in range(CAPTIONS)])
+    text = text.reshape(len(captions), *found.text_shape)
+    arrays = None if source.arrays is None else {**source.arrays, "text": text}
+    take = lambda indices: {**source.take(indices), "text": np.asarray(text[indices])}
+    return replace(source, spec=found, take=take, arrays=arrays, captions=lambda: captions)
+
+
+def bring(argument: str):
+    """Brings the set that this one is made of."""
+    return data.bring(parsed(argument)[1])
+
+
+def encoder_of(argument: str):
+    """The encoder of a set's texts, trained now if it is to be and was not before."""
+    from gan_zoo import text
+
+    name, dataset = parsed(argument)
+    if name not in text.NETWORKS:
+        return text.imported(name)
+    from gan_zoo.text.joint_embedding import encoder
+
+    return encoder(name, dataset)
+
+
+def encode(dataset: str, texts: list[str]) -> np.ndarray:
+    """Embeddings float32 [N, T] of texts, as they are in the set "captioned:..."."""
+    return encoder_of(dataset.partition(":")[2])(texts)
+
+
+def parsed(argument: str) -> tuple[str, str]:
+    """The encoder's name and the set's."""
+    from gan_zoo import text
+
+    first, _, rest = argument.partition(":")
+    return (first, rest) if rest and text.is_encoder(first) else (text.DEFAULT, argument)
+
+
+def _remembered(argument: str, rows: list[str]) -> np.ndarray:
+    """The embeddings of texts, float32 [N, T], from the data folder if they are there; read from it when needed."""
+    encoder = encoder_of(argument)
+    key = hashlib.sha256(repr(sorted(encoder.protocol.items())).encode() + "\n".join(rows).encode()).hexdigest()[:24]
+    file = data.folder() / "text" / f"{key}.npy"
+    if not file.exists():
+        known, inverse = np.unique(rows, return_inverse=True)
+        parts = [encoder(list(known[start : start + AT_ONCE])) for start in range(0, len(known), AT_ONCE)]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_suffix(f".{os.getpid()}.npy")
+        np.save(partial, np.concatenate(parts)[inverse])
+        os.replace(partial, file)
+    return np.load(file, mmap_mode="r")

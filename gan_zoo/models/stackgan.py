@@ -1,0 +1,202 @@
+"""StackGAN (Zhang et al. 2017): an image from a text in two stages, first a small one, then a large one from both.
+
+The discriminators are matching-aware (section 3.3): a real image with another's text is as wrong as a generated one. In
+the second phase nobody moves the first stage, unless it is fine-tuned.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from gan_zoo import losses, optimizers
+from gan_zoo.data import Spec
+from gan_zoo.errors import UserError, choose
+from gan_zoo.game import Batch, Game, Metrics, Nets, Phase, Player, infer, run
+from gan_zoo.noise import NOISE, draw, latents
+from gan_zoo.registry import find
+
+MISMATCHED = ("class", "example", "none")
+
+
+def _truncated(rng: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    return jax.random.truncated_normal(rng, -2.0, 2.0, shape, dtype)
+
+
+@dataclass(frozen=True)
+class Model:
+    """``captions`` embeddings of an image are drawn and averaged in training; views take the first one.
+
+    ``divergence_weight`` is for the mean over code and minibatch, as in the authors' code; ``augmentation`` unset is
+    the paper's ablation. ``mismatched``: whose text is the wrong one, an image's of another "class" (the paper's), any
+    other "example"'s, or "none": then discriminators are not matching-aware. ``ema_decay`` is not the paper's.
+    """
+
+    architecture: str = "stackgan"
+    first_size: int = 64
+    captions: int = 4
+    augmentation: bool = True
+    divergence_weight: float = 2.0
+    mismatched: str = "class"
+    fine_tuned: bool = False
+    noise_size: int = 100
+    ema_decay: float = 0.0
+    stage1: Mapping[str, Any] = field(default_factory=dict)
+    stage2: Mapping[str, Any] = field(default_factory=dict)
+    discriminator: Mapping[str, Any] = field(default_factory=dict)
+    generator_optimizer: Mapping[str, Any] = field(default_factory=optimizers.ADAM.copy)
+    discriminator_optimizer: Mapping[str, Any] = field(default_factory=optimizers.ADAM.copy)
+
+    @staticmethod
+    def modules(config: Mapping[str, Any]) -> dict[str, type]:
+        """The modules whose settings the config's dicts of the same name hold."""
+        family = find("architectures", config["architecture"])
+        return {"stage1": family.StageOne, "stage2": family.StageTwo, "discriminator": family.Discriminator}
+
+    def phases(self, spec: Spec) -> list[Phase]:
+        """The first stage with its discriminator, then the second with its own."""
+        self._check(spec)
+        family = find("architectures", self.architecture)
+        small = (self.first_size, self.first_size, spec.shape[-1])
+        stage1 = family.StageOne(small, self.augmentation, **self.stage1)
+        stage2 = family.StageTwo(spec.shape, self.augmentation, **self.stage2)
+        discriminator = family.Discriminator(**self.discriminator)
+        wanted = {"noise": (NOISE["normal"], (self.noise_size,)), "augmentation": (_truncated, (stage1.code,))}
+        both = {**wanted, "augmentation2": (_truncated, (stage2.code,))}
+        shrink, enlarge = partial(family.shrunk, size=self.first_size), partial(family.enlarged, size=spec.shape[0])
+        first, whole = partial(latents, wanted), partial(latents, both)
+
+        def make(apply, nets: Nets, batch: Batch, text: jax.Array, rng: jax.Array):
+            """The first stage's images, by ``run`` or ``infer``."""
+            z = whole(rng, batch) if "stage2" in nets else first(rng, batch)
+            return apply(stage1, nets["stage1"], text, z["noise"], z["augmentation"])
+
+        def refine(apply, nets: Nets, batch: Batch, image: jax.Array, text: jax.Array, rng: jax.Array):
+            return apply(stage2, nets["stage2"], image, text, whole(rng, batch)["augmentation2"])
+
+        def init1(rng: jax.Array, batch: Batch) -> Nets:
+            keys = jax.random.split(rng, 3)
+            z, text = first(keys[0], batch), batch["text"][:, 0]
+            return {
+                "stage1": stage1.init(keys[1], text, z["noise"], z["augmentation"], train=True),
+                "discriminator1": discriminator.init(keys[2], shrink(batch["image"]), text, train=True),
+            }
+
+        def init2(rng: jax.Array, batch: Batch) -> Nets:
+            keys = jax.random.split(rng, 4)
+            z, text = whole(keys[0], batch), batch["text"][:, 0]
+            image = shrink(batch["image"])
+            return {
+                "stage1": stage1.init(keys[1], text, z["noise"], z["augmentation"], train=True),
+                "stage2": stage2.init(keys[2], image, text, z["augmentation2"], train=True),
+                "discriminator2": discriminator.init(keys[3], batch["image"], text, train=True),
+            }
+
+        def imitate1(nets: Nets, batch: Batch, text: jax.Array, rng: jax.Array):
+            (image, *divergence), variables = make(run, nets, batch, text, rng)
+            return image, divergence, {"stage1": variables}
+
+        def imitate2(nets: Nets, batch: Batch, text: jax.Array, rng: jax.Array):
+            moved = {}
+            if self.fine_tuned:
+                (small, *_), moved["stage1"] = make(run, nets, batch, text, rng)
+            else:
+                small = make(infer, nets, batch, text, rng)[0]
+            (image, *divergence), moved["stage2"] = refine(run, nets, batch, small, text, rng)
+            return image, divergence, moved
+
+        def draw1(nets: Nets, batch: Batch, rng: jax.Array) -> jax.Array:
+            return make(infer, nets, batch, batch["text"][:, 0], rng)[0]
+
+        def draw2(nets: Nets, batch: Batch, rng: jax.Array) -> jax.Array:
+            return refine(infer, nets, batch, draw1(nets, batch, rng), batch["text"][:, 0], rng)[0]
+
+        def stages(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
+            """Rows of a text's small image, the large one, and the real one."""
+            made = [enlarge(draw1(nets, batch, rng)), draw2(nets, batch, rng), batch["image"]]
+            return {"image": jnp.stack(made, axis=1)}
+
+        view = lambda image: lambda nets, batch, rng: _sampled(image(nets, batch, rng), batch)
+        small = view(lambda *given: enlarge(draw1(*given)))
+        ema = lambda *names: dict.fromkeys(names, self.ema_decay) if self.ema_decay else {}
+        game1 = Game(
+            init1,
+            self._players(discriminator, "1", imitate1, shrink, ("stage1",)),
+            {"sample": small},
+            latents=first,
+            ema=ema("stage1"),
+        )
+        moved = ("stage2", "stage1") if self.fine_tuned else ("stage2",)
+        game2 = Game(
+            init2,
+            self._players(discriminator, "2", imitate2, lambda image: image, moved),
+            {"sample": view(draw2), "stage1": small, "stages": stages},
+            latents=whole,
+            titles={"stages": ("stage I", "stage II", "real")},
+            ema=ema(*moved),
+        )
+        return [Phase("stage1", game1), Phase("stage2", game2)]
+
+    def _players(self, discriminator, number: str, imitate, real, owned: tuple[str, ...]) -> dict[str, Player]:
+        """Both players of a stage; ``imitate`` makes its images, ``real`` gives the data's at its size."""
+        name = f"discriminator{number}"
+
+        def text_of(batch: Batch, rng: jax.Array) -> jax.Array:
+            """The mean of some captions of each image, drawn anew each turn: [B, T]."""
+            known = batch["text"].shape[1]
+            _, chosen = jax.lax.top_k(draw(jax.random.uniform, rng, batch, known), min(self.captions, known))
+            return jnp.take_along_axis(batch["text"], chosen[..., None], axis=1).mean(axis=1)
+
+        def discriminator_loss(nets, batch, rng, step):
+            keys = jax.random.split(rng)
+            text, image = text_of(batch, keys[0]), real(batch["image"])
+            fake = imitate(nets, batch, text, keys[1])[0]
+            cross_entropy = losses.binary_cross_entropy
+            # Three passes: each kind has its own statistics, as in the authors' code.
+            on_real, variables = run(discriminator, nets[name], image, text)
+            on_fake, variables = run(discriminator, variables, fake, text)
+            wrong, metrics = cross_entropy(on_fake, 0.0), {"real": on_real.mean(), "fake": on_fake.mean()}
+            if self.mismatched != "none":
+                on_other, variables = run(discriminator, variables, self._other(image, batch), text)
+                wrong = (wrong + cross_entropy(on_other, 0.0)) / 2
+                metrics["mismatched"] = on_other.mean()
+            return cross_entropy(on_real, 1.0) + wrong, ({name: variables}, metrics)
+
+        def generator_loss(nets, batch, rng, step):
+            keys = jax.random.split(rng)
+            text = text_of(batch, keys[0])
+            fake, (mean, log_deviation), moved = imitate(nets, batch, text, keys[1])
+            adversarial = losses.non_saturating_generator(run(discriminator, nets[name], fake, text)[0])
+            divergence = losses.normal_divergence(mean, 2 * log_deviation).mean() / mean.shape[-1]
+            metrics: Metrics = {"adversarial": adversarial, "divergence": divergence}
+            return adversarial + self.divergence_weight * divergence, (moved, metrics)
+
+        return {
+            "discriminator": Player((name,), discriminator_loss, optimizers.build(self.discriminator_optimizer)),
+            "generator": Player(owned, generator_loss, optimizers.build(self.generator_optimizer)),
+        }
+
+    def _other(self, image: jax.Array, batch: Batch) -> jax.Array:
+        """For each text an image that is not its own: the next one's, or the next but one's where classes agree."""
+        other = jnp.roll(image, 1, axis=0)
+        if self.mismatched == "example":
+            return other
+        same = batch["label"] == jnp.roll(batch["label"], 1)
+        return jnp.where(same[:, None, None, None], jnp.roll(image, 2, axis=0), other)
+
+    def _check(self, spec: Spec) -> None:
+        choose("mismatched", self.mismatched, MISMATCHED)
+        if not spec.text_shape:
+            raise UserError(f"stackgan needs captions, and {spec.name} has none: config.dataset=captioned:{spec.name}")
+        if self.mismatched == "class" and spec.classes < 2:
+            raise UserError(f"{spec.name} has no classes: set config.mismatched=example")
+        if self.captions < 1:
+            raise UserError(f"config.captions={self.captions}: at least one is averaged")
+        find("architectures", self.architecture).check(spec.shape, self.first_size)
+
+
+def _sampled(image: jax.Array, batch: Batch) -> Batch:
+    return {"image": image, **({"label": batch["label"]} if "label" in batch else {})}

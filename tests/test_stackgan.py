@@ -1,0 +1,157 @@
+"""StackGAN: its networks, its conditioning, and what the second stage takes from the first."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tools import play, shrunk
+
+from gan_zoo import config as configs
+from gan_zoo import data
+from gan_zoo.architectures import stackgan
+from gan_zoo.errors import UserError
+from gan_zoo.game import Phase
+from gan_zoo.losses import normal_divergence
+from gan_zoo.models.stackgan import Model
+from gan_zoo.step import new_state
+from gan_zoo.trained import Trained
+
+KEY = jax.random.key(0)
+TEXT, WRITTEN = jax.random.normal(KEY, (3, 7)), "captioned:test_text.vowels:digits"
+OVERRIDES = (f"config.dataset={WRITTEN}",)
+
+
+def small(*overrides):
+    config, _ = shrunk("configs/stackgan.py:digits", *OVERRIDES, *overrides)
+    return config
+
+
+def shapes(module, *inputs):
+    return jax.eval_shape(lambda *given: module.init_with_output(KEY, *given, train=True), *inputs)
+
+
+def test_papers_discriminators_by_hand():
+    """Kernels of 4 down to 4x4, two of 1 for 256 pixels, the correction, the text and the head."""
+    norm = lambda width: 2 * width
+    correction = 512 * 128 + norm(128) + 9 * 128 * 128 + norm(128) + 9 * 128 * 512 + norm(512)
+    head = (1024 * 128 + 128) + 640 * 512 + norm(512) + 16 * 512
+    down = [3, 64, 128, 256, 512, 1024, 2048]
+    conv = lambda widths: sum(16 * a * b for a, b in zip(widths, widths[1:], strict=False))
+    first = conv(down[:5]) + sum(map(norm, down[2:5])) + correction + head
+    both = 2048 * 1024 + norm(1024) + 1024 * 512 + norm(512)
+    second = conv(down) + sum(map(norm, down[2:])) + both + correction + head
+    for size, count in ((64, first), (256, second)):
+        _, variables = shapes(stackgan.Discriminator(), jnp.zeros((2, size, size, 3)), jnp.zeros((2, 1024)))
+        assert sum(leaf.size for leaf in jax.tree.leaves(variables["params"])) == count
+
+
+@pytest.mark.parametrize(("low", "high"), [(8, 16), (16, 32), (16, 64), (64, 256)])
+def test_shapes_of_both_stages(low, high):
+    z = jnp.zeros((2, 5))
+    first = stackgan.StageOne((low, low, 3), True, width=8, code=6)
+    (image, mean, deviation), _ = shapes(first, jnp.zeros((2, 7)), z, jnp.zeros((2, 6)))
+    assert image.shape == (2, low, low, 3) and mean.shape == deviation.shape == (2, 6)
+    second = stackgan.StageTwo((high, high, 3), True, width=8, code=6, blocks=1)
+    (image, *_), _ = shapes(second, jnp.zeros((2, low, low, 3)), jnp.zeros((2, 7)), jnp.zeros((2, 6)))
+    assert image.shape == (2, high, high, 3)
+    logits, _ = shapes(stackgan.Discriminator(width=4), jnp.zeros((2, high, high, 3)), jnp.zeros((2, 7)))
+    assert logits.shape == (2,)
+
+
+def test_augmentation_adds_noise_of_a_learned_deviation():
+    module = stackgan.Augmentation(4, True)
+    variables = module.init(KEY, TEXT, jnp.zeros((3, 4)))
+    code, mean, log_deviation = module.apply(variables, TEXT, jnp.ones((3, 4)))
+    np.testing.assert_allclose(code, mean + jnp.exp(log_deviation), rtol=1e-6)
+    still, *_ = module.apply(variables, TEXT, jnp.zeros((3, 4)))
+    np.testing.assert_allclose(still, mean)
+    without = stackgan.Augmentation(4, False)
+    variables = without.init(KEY, TEXT, jnp.zeros((3, 4)))
+    a, mean, log_deviation = without.apply(variables, TEXT, jnp.ones((3, 4)))
+    b, *_ = without.apply(variables, TEXT, jnp.zeros((3, 4)))
+    np.testing.assert_array_equal(a, b)
+    assert not normal_divergence(mean, 2 * log_deviation).any()
+
+
+def test_mismatched_images_are_of_another_class():
+    image, label = jnp.arange(5.0)[:, None, None, None], jnp.array([0, 1, 1, 2, 3])
+    other = lambda kind: Model(mismatched=kind)._other(image, {"label": label}).ravel().tolist()
+    assert other("example") == [4, 0, 1, 2, 3]
+    assert other("class") == [4, 0, 0, 2, 3]
+
+
+@pytest.fixture(scope="module")
+def phases():
+    """Both phases of a small run, the first one played for two rounds, and the second begun from it."""
+    config = small("config.ema_decay=0.5")
+    spec, played = configs.build(config)
+    first, _, _ = play(config, 2, 1)
+    batch = data.example(spec, config.batch_size)
+    return config, spec, played, first, new_state(played[1].game, KEY, batch, first)
+
+
+def test_the_frozen_stage_begins_as_views_saw_it_and_stays(phases):
+    config, spec, played, first, second = phases
+    jax.tree.map(np.testing.assert_array_equal, second.nets["stage1"], first.ema["stage1"])
+    moved = jax.tree.map(lambda a, b: bool((a != b).any()), first.ema["stage1"], first.nets["stage1"])
+    assert any(jax.tree.leaves(moved["params"]))  # the average is not the network itself
+    assert "stage1" not in second.ema and "discriminator1" not in second.nets
+    assert {network for player in played[1].game.players.values() for network in player.owns} == {
+        "stage2",
+        "discriminator2",
+    }
+
+
+def test_samples_of_both_stages_show_one_scene(phases):
+    """The second stage's run draws the same small images as the first phase's."""
+    config, spec, played, first, second = phases
+    batch = {**data.example(spec, 4), "text": np.random.default_rng(0).normal(size=(4, 10, 5)).astype(np.float32)}
+    before = Trained(config, spec, played[0].game, first, 2).view("sample", batch)["image"]
+    after = Trained(config, spec, played[1].game, second, 2)
+    assert before.shape == (4, 16, 16, 1)
+    rows = after.view("stages", {**batch, "image": batch["image"] + 0.25})["image"]
+    assert rows.shape == (4, 3, 16, 16, 1)
+    np.testing.assert_array_equal(rows[:, 0], after.view("stage1", batch)["image"])
+    np.testing.assert_array_equal(rows[:, 1], after.view("sample", batch)["image"])
+    assert (rows[:, 2] == 0.25).all()
+
+
+def test_fine_tuning_moves_both_stages():
+    config = small("config.fine_tuned=True")
+    _, played = configs.build(config)
+    assert played[1].game.players["generator"].owns == ("stage2", "stage1")
+    state, history, _ = play(config, 1, 1, phase=1)
+    assert np.isfinite(history[0]["generator/loss"])
+
+
+def test_text_chooses_what_is_drawn(phases):
+    config, spec, played, first, _ = phases
+    learned = Trained(config, spec, played[0].game, first, 2)
+    one, same, other = (learned.sample(0, 3, text=text) for text in ("aaa", "aaa", "uuuuuuuuuu"))
+    np.testing.assert_array_equal(one, same)
+    assert one.shape == (3, 16, 16, 1) and np.abs(one - other).max() > 1e-6
+    made = learned.generate(20, np.zeros(20, np.int32))  # captions of training images, with their own labels
+    assert len(set(made["label"].tolist())) > 3
+    shown = learned.shown("sample", 2, 3)
+    assert len(shown["text"]) == 6 and (shown["text"][0] == shown["text"][2]).all()
+    assert learned.shown("stages", 2, 3)["text"].shape[0] != 6 or "stages" not in learned.game.titles
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("config.dataset=digits", "needs captions"),
+        ("config.first_size=6", "first_size=6"),
+        ("config.first_size=16", "less than"),
+        ("config.image_shape=(12,12,1)", "power of two"),
+        ("config.mismatched=label", "mismatched"),
+        ("config.captions=0", "at least one"),
+    ],
+)
+def test_what_does_not_fit_is_told(override, words):
+    with pytest.raises(UserError, match=words):
+        configs.build(small(override))
+
+
+def test_phases_are_named(phases):
+    assert [phase.name for phase in phases[2]] == ["stage1", "stage2"] and isinstance(phases[2][0], Phase)

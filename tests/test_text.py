@@ -1,0 +1,166 @@
+"""Texts: characters, the joint embedding, encoders by name, and captions as data."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tools import noise, write_image
+
+from gan_zoo import data, text
+from gan_zoo.data import captioned
+from gan_zoo.errors import UserError
+from gan_zoo.text.char_cnn_rnn import ALPHABET, CharCNNRNN, characters
+from gan_zoo.text.joint_embedding import captions_of, joint_embedding, retrieval, structured_loss
+
+
+def vowels(texts):
+    """An encoder: how often each vowel occurs."""
+    return np.array([[one.count(vowel) for vowel in "aeiou"] for one in texts], np.float64)
+
+
+def flat(texts):
+    """No encoder: one number for each text."""
+    return np.zeros(len(texts))
+
+
+ENCODER = f"{__name__}.vowels"
+
+
+def test_characters_are_places_in_the_alphabet():
+    found = characters(["Abz", "a b", "ñ9x"], 4)
+    assert found.tolist() == [[1, 2, 26, 0], [1, ALPHABET.index(" ") + 1, 2, 0], [36, 24, 0, 0]]
+    assert len(ALPHABET) == 70 and characters(["long text"], 4).shape == (1, 4)
+    assert characters(["-"], 1) == ALPHABET.index("-") + 1
+
+
+@pytest.mark.parametrize("nothing", ["", "   ", "日本"])
+def test_texts_without_known_characters_are_told(nothing):
+    with pytest.raises(UserError, match="no character that can be read"):
+        characters(["fine", nothing], 10)
+
+
+def test_sizes_of_the_papers_network():
+    """Reed et al. 2016: 201 characters leave eight steps for the recurrent layer."""
+    network = CharCNNRNN()
+    shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros((2, 201), jnp.int32), train=True)["params"]
+    count = sum(leaf.size for leaf in jax.tree.leaves(shapes))
+    convolutions = 4 * (70 * 384 + 384 * 512 + 512 * 512) + 384 + 512 + 512
+    assert count == convolutions + (512 * 512 + 512) + 512 * 512 + (512 * 1024 + 1024)
+    out = jax.eval_shape(lambda: network.init_with_output(jax.random.key(0), jnp.zeros((2, 201), int), train=True)[0])
+    assert out.shape == (2, 1024)
+
+
+def test_an_embedding_depends_on_every_character_and_on_their_order():
+    network = text.NETWORKS["char_cnn_rnn_small"]
+    rows = characters(["red apple on a table", "red apple on a cable", "apple red on a table"], network.length)
+    variables = network.init(jax.random.key(0), rows, train=True)
+    made = np.asarray(network.apply(variables, rows, train=False))
+    assert made.shape == (3, 128)
+    for i, j in ((0, 1), (0, 2)):
+        assert np.abs(made[i] - made[j]).max() > 1e-4
+
+
+def test_structured_loss_by_hand():
+    scores = jnp.array([[2.0, 1.5], [0.0, 3.0]])
+    # Image 0: 1 + 1.5 - 2; image 1: 1 + 0 - 3 < 0; text 0: 1 + 0 - 2 < 0; text 1: 1 + 1.5 - 3 < 0. Two wrong pairs.
+    assert structured_loss(scores, jnp.eye(2, dtype=bool)) == pytest.approx(0.5 / 2)
+    assert structured_loss(scores, jnp.ones((2, 2), bool)) == 0
+    gradient = jax.grad(structured_loss)(scores, jnp.eye(2, dtype=bool))
+    np.testing.assert_allclose(gradient, [[-0.5, 0.5], [0, 0]])
+
+
+def test_retrieval_by_hand():
+    one = np.eye(12, dtype=np.float32)
+    names = [f"text {i}" for i in range(12)]
+    assert retrieval(one, one, names) == 1
+    assert retrieval(np.roll(one, 1, axis=0), one, names) == 0
+    assert retrieval(np.ones((12, 12)), one, names) == 0  # ties are not right
+    # Equal captions are no rivals: of three texts two are the same.
+    assert retrieval(one[:3], one[[0, 0, 1]], ["a", "a", "b"]) == pytest.approx(1 / 3)
+
+
+def test_encoders_by_name():
+    assert text.size("char_cnn_rnn") == 1024 and text.size(ENCODER) == 5
+    encode = text.imported(ENCODER)
+    assert encode(["aei"]).tolist() == [[1, 1, 1, 0, 0]] and encode(["a"]).dtype == np.float32
+    assert encode.protocol["text_encoder"] == ENCODER
+    for name, words in ((f"{__name__}.flat", "array"), ("nowhere.at_all", "imported"), ("char_rnn", "did you mean")):
+        with pytest.raises(UserError, match=words):
+            text.imported(name)
+
+
+def test_labels_names_are_captions_where_there_are_no_others():
+    source = data.load(f"captioned:{ENCODER}:digits", "test", (16, 16, 1))
+    assert source.spec.text_shape == (10, 5) and source.spec.classes == 10
+    assert [own[0] for own in source.captions()[:50]] == [str(label) for label in source.arrays["label"][:50]]
+    taken = source.take(np.array([3, 1]))
+    assert taken["text"].shape == (2, 10, 5) and taken["image"].shape == (2, 16, 16, 1)
+    assert data.example(source.spec, 4)["text"].shape == (4, 10, 5)
+
+
+@pytest.fixture
+def birds(tmp_path, own_data):
+    """Twelve images in two folders, each with one to three captions beside it."""
+    for number, image in enumerate(noise(12, 8, 8, 3)):
+        file = tmp_path / "birds" / ("wren" if number % 2 else "crow") / f"{number}.png"
+        write_image(file, image)
+        lines = [f"bird {number}", "a bird", "one more aa"][: 1 + number % 3]
+        file.with_suffix(".txt").write_text("\n".join(lines) + "\n\n")
+    return tmp_path / "birds"
+
+
+def test_captions_beside_images_of_a_folder(birds):
+    source = data.load(f"captioned:{ENCODER}:folder:{birds}", "train")
+    assert source.spec.classes == 2 and source.size == 11
+    for row, own in enumerate(source.captions()):
+        assert own[0].startswith("bird ")
+        for place in range(10):  # all in turn
+            np.testing.assert_array_equal(source.arrays["text"][row, place], vowels([own[place % len(own)]])[0])
+
+
+def test_captions_that_are_missing_or_empty(birds):
+    first = sorted(birds.rglob("*.txt"))
+    first[3].write_text("\n")
+    with pytest.raises(UserError, match="holds no caption"):
+        captions_of(data.load(f"folder:{birds}", "train"))
+    first[3].unlink()
+    with pytest.raises(UserError, match="cannot be read"):
+        captions_of(data.load(f"folder:{birds}", "train"))
+    with pytest.raises(UserError, match="neither captions nor names"):
+        captions_of(data.load("swissroll", "train"))
+    with pytest.raises(UserError, match="captions belong to images"):
+        data.spec("captioned:25gaussians")
+
+
+def test_embeddings_are_remembered_and_made_anew_for_other_texts(birds, tmp_path, monkeypatch):
+    name = f"captioned:{ENCODER}:folder:{birds}"
+    data.load(name, "train")
+    files = set((tmp_path / "zoo" / "text").glob("*.npy"))
+    assert len(files) == 1
+    data.load(name, "train")
+    assert set((tmp_path / "zoo" / "text").glob("*.npy")) == files
+    for file in birds.rglob("*.txt"):
+        file.write_text("uuu")
+    assert data.load(name, "train").arrays["text"][0, 0].tolist() == [0, 0, 0, 0, 3]
+
+
+def test_names_of_sets_and_encoders_are_told_apart():
+    assert captioned.parsed("emoji:google") == ("char_cnn_rnn", "emoji:google")
+    assert captioned.parsed("char_cnn_rnn_small:emoji:google") == ("char_cnn_rnn_small", "emoji:google")
+    assert captioned.parsed("my.encoder:folder:a/b.c") == ("my.encoder", "folder:a/b.c")
+    assert captioned.parsed("folder:a/b.c") == ("char_cnn_rnn", "folder:a/b.c")
+
+
+def test_joint_embedding_learns_and_is_the_same_from_the_cache(cache, monkeypatch):
+    """Digits and their ten names, of images that were held out; chance is a tenth."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setattr("gan_zoo.text.joint_embedding.ROUNDS", (60, 60))
+    joint_embedding.cache_clear()
+    first = joint_embedding("char_cnn_rnn_small", "digits")
+    joint_embedding.cache_clear()
+    again = joint_embedding("char_cnn_rnn_small", "digits")
+    joint_embedding.cache_clear()
+    assert first.protocol == again.protocol and first.protocol["held_out_retrieval"] > 0.3
+    np.testing.assert_array_equal(first.texts(["3", "7"]), again.texts(["3", "7"]))
+    images = np.repeat(data.load("digits", "test").arrays["image"][:4], 4, axis=1).repeat(4, axis=2)
+    assert first.images(images).shape == (4, 128)
