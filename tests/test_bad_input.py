@@ -79,7 +79,9 @@ def test_images_that_do_not_fit(config, overrides, words, refused_here, tmp_path
     refused_here(arguments, *(word.replace("{}", str(tmp_path)) for word in words))
 
 
-@pytest.mark.parametrize(("config", "more"), [("dcgan", []), ("stylegan", ["--config.batch_sizes=(16,8)"])])
+@pytest.mark.parametrize(
+    ("config", "more"), [("dcgan", []), ("stylegan", ["--config.batch_sizes=(16,8)", "--config.conditional=False"])]
+)
 def test_a_set_that_is_smaller_than_a_batch(config, more, refused_here, tmp_path):
     for number in range(12):
         write_image(tmp_path / "few" / f"{number}.png", noise(16, 16, 3))
