@@ -142,17 +142,28 @@ class Trained:
     def batch(self, numbers: np.ndarray, labels: np.ndarray) -> Batch:
         """What the samples of these numbers [N] are made from.
 
-        Labels [N], held-out inputs in their order, or the first captions of training images, with their own labels.
+        Labels [N], with the first caption of a training image of that label, or held-out inputs in their order.
         """
         if self.game.given:
             return self.held_out(numbers)
         batch = data.example(self.spec, len(numbers), self.dtype, labels)
         if self.spec.text_shape:
-            order = np.random.default_rng(0).permutation(self.train.size)  # sets often lie kind by kind
-            taken = self.train.take(np.resize(order, int(numbers.max()) + 1)[numbers])
+            taken = self.train.take(self._captioned(numbers, labels))
             batch |= {"text": taken["text"][:, :1].astype(self.dtype)}
             batch |= {"label": taken["label"]} if self.spec.classes else {}
         return batch
+
+    def _captioned(self, numbers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """For each of the samples a training image, drawn at random, of its label where there are such, in memory."""
+        drawn = np.random.default_rng(0).integers(0, 2**31, int(numbers.max()) + 1)[numbers]
+        chosen = drawn % self.train.size
+        if not self.spec.classes or self.train.arrays is None:
+            return chosen
+        for label in np.unique(labels):
+            own, rows = np.flatnonzero(self.train.arrays["label"] == label), labels == label
+            if len(own):
+                chosen[rows] = own[drawn[rows] % len(own)]
+        return chosen
 
     def shown(self, view: str, rows: int, columns: int) -> Batch:
         """What a view's picture is made from: held-out examples, or as many rows of one label or one caption each."""

@@ -130,8 +130,11 @@ def test_text_chooses_what_is_drawn(phases):
     one, same, other = (learned.sample(0, 3, text=text) for text in ("aaa", "aaa", "uuuuuuuuuu"))
     np.testing.assert_array_equal(one, same)
     assert one.shape == (3, 16, 16, 1) and np.abs(one - other).max() > 1e-6
-    made = learned.generate(20, np.zeros(20, np.int32))  # captions of training images, with their own labels
-    assert len(set(made["label"].tolist())) > 3
+    labels = np.arange(20, dtype=np.int32) % 7
+    made = learned.generate(20, labels)  # captions of training images with these labels: digits' are their names
+    np.testing.assert_array_equal(made["label"], labels)
+    given = learned.batch(np.arange(20), labels)["text"][:, 0]
+    assert all((given[i] == given[i + 7]).all() for i in range(13))
     shown = learned.shown("sample", 2, 3)
     assert len(shown["text"]) == 6 and (shown["text"][0] == shown["text"][2]).all()
     assert learned.shown("stages", 2, 3)["text"].shape[0] != 6 or "stages" not in learned.game.titles
