@@ -4,7 +4,11 @@
     ./launch.sh configs/stackgan.py:emoji
     ./launch.sh sample --workdir=runs/stackgan-emoji --text="smiling face with sunglasses"
 
-Not tuned yet.
+emoji, 3,000 rounds of each stage on one core of an Intel Xeon (two hyperthreads), Python 3.11, jax 0.10.2, about 35
+minutes: an image of an unseen name finds it among ten in 54.6 % (chance 10 %; real drawings 48.6 %, since the images
+are made from the embedding that judges them); FID in the classifier's features 100.3, of the first stage's images
+enlarged 131.5, of held-out drawings 7.5; sharpness 12.1 and 8.8, the truth's 12.4. Shapes and colours follow the text,
+details do not.
 """
 
 from gan_zoo.config import settings
@@ -24,7 +28,7 @@ SMALL = {
     "stage2": {"width": 32, "code": 64, "blocks": 2, "halvings": 1},
     "discriminator": {"width": 32, "code": 64},
     "batch_size": 64,
-    "rounds": 4000,
+    "rounds": 3000,
     "log_every": 20,
     "sample_every": 500,
     "checkpoint_every": 500,

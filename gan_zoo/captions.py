@@ -9,12 +9,13 @@ from gan_zoo.data import captioned
 from gan_zoo.data.images import to_bytes
 from gan_zoo.metrics.images import sharpness
 from gan_zoo.metrics.seen import look
-from gan_zoo.text import DEFAULT, NETWORKS
+from gan_zoo.text import NETWORKS
 from gan_zoo.text.joint_embedding import OF, joint_embedding, retrieval
 from gan_zoo.trained import Trained
 
 SEED = 0
 EACH = 4  # images of each caption
+JUDGE = "char_cnn_rnn_small"  # whose joint embedding looks at images where texts are embedded by a function
 
 
 def caption_scores(trained: Trained, judge: Any, number: int, how: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def caption_scores(trained: Trained, judge: Any, number: int, how: Mapping[str, 
         return {}
     test, (name, dataset) = trained.test, captioned.parsed(trained.config.dataset.partition(":")[2])
     captions = [own[0] for own in test.captions()]
-    joint = joint_embedding(name if name in NETWORKS else DEFAULT, dataset)
+    joint = joint_embedding(name if name in NETWORKS else JUDGE, dataset)
     text, taken = joint.texts(captions), test.take(np.arange(test.size))
     given = {"text": np.repeat(taken["text"][:, :1], EACH, axis=0)}
 

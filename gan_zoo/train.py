@@ -22,6 +22,7 @@ from ml_collections import ConfigDict
 from gan_zoo import config as configs
 from gan_zoo import data, figures, trained, watch
 from gan_zoo.checkpoint import Checkpoints, Restored, fingerprint, from_leaves, to_leaves
+from gan_zoo.data import captioned
 from gan_zoo.data.feed import Feed
 from gan_zoo.devices import check_batch, float_type, make_mesh, prepare
 from gan_zoo.errors import UserError
@@ -107,6 +108,7 @@ class Run:
         self.constants = [phase.constants() for phase in phases]  # a missing file is told before anything is played
         self.stop = Stop()
         self.judge = judge_of(config, source)
+        self.text = captioned.weights(config.dataset) if spec.text_shape else ""
         self.compile_seconds = 0.0
         self.earlier_seconds = 0.0
         self.seeds = []
@@ -146,6 +148,8 @@ class Run:
         index, states, within = 0, None, 0
         if restored:
             info = restored[0].info
+            if self.text:
+                captioned.check(self.config.dataset, info["text"])
             index, within = len(info["played"]) - 1, info["played"][-1][1]
             like = trained.state_like(self.phases[index].game, self.spec, self.config)
             states = [self._replicate(from_leaves(like, one.leaves)) for one in restored]
@@ -261,6 +265,7 @@ class Run:
             "played": [*before, [self.phases[number].name, played]],
             "seconds": self.earlier_seconds + self.log.seconds,
             "config": configs.to_json(seed.config),
+            "text": self.text,
         }
         seed.checkpoints.save(now, state, info, score)
 

@@ -290,5 +290,7 @@ def load(path: str | Path, number: int | None = None) -> Trained:
     config = configs.complete(restored.info["config"])
     spec, phases = configs.build(config)
     game = next(phase.game for phase in phases if phase.name == restored.info["played"][-1][0])
+    if spec.text_shape:
+        captioned.check(config.dataset, restored.info["text"])
     state = from_leaves(state_like(game, spec, config), restored.leaves)
     return Trained(config, spec, game, state, restored.round)

@@ -144,6 +144,15 @@ def test_embeddings_are_remembered_and_made_anew_for_other_texts(birds, tmp_path
     assert data.load(name, "train").arrays["text"][0, 0].tolist() == [0, 0, 0, 0, 3]
 
 
+def test_runs_whose_texts_were_embedded_otherwise_are_refused(monkeypatch):
+    name = f"captioned:{ENCODER}:digits"
+    noted = captioned.weights(name)
+    captioned.check(name, noted)
+    monkeypatch.setitem(globals(), "vowels", lambda texts: np.ones((len(texts), 5)))
+    with pytest.raises(UserError, match=f"weights {noted}"):
+        captioned.check(name, noted)
+
+
 def test_names_of_sets_and_encoders_are_told_apart():
     assert captioned.parsed("emoji:google") == ("char_cnn_rnn", "emoji:google")
     assert captioned.parsed("char_cnn_rnn_small:emoji:google") == ("char_cnn_rnn_small", "emoji:google")

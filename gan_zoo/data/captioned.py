@@ -64,6 +64,24 @@ def encode(dataset: str, texts: list[str]) -> np.ndarray:
     return encoder_of(dataset.partition(":")[2])(texts)
 
 
+def weights(dataset: str) -> str:
+    """What tells the encoder of the set "captioned:..." from one with other weights."""
+    return encoder_of(dataset.partition(":")[2]).protocol["text_weights"]
+
+
+def check(dataset: str, noted: str) -> None:
+    """Refuses a run whose texts another encoder embedded than the one that is here.
+
+    Raises:
+        UserError: says what to bring.
+    """
+    if (here := weights(dataset)) != noted:
+        raise UserError(
+            f"this run's texts were embedded with the weights {noted}, and the encoder of {dataset} has {here} here: "
+            "it was trained elsewhere, or on other captions. Bring ~/.cache/gan_zoo/embeddings from there"
+        )
+
+
 def parsed(argument: str) -> tuple[str, str]:
     """The encoder's name and the set's."""
     from gan_zoo import text
