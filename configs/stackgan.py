@@ -61,12 +61,7 @@ SETTINGS = {
         "rounds": 1000,
     },
     "emoji": SMALL,
-    "emoji64": {
-        **SMALL,
-        "image_shape": (64, 64, 3),
-        "load_size": (72, 72),
-        "stage2": {**SMALL["stage2"], "halvings": 1},
-    },
+    "emoji64": {**SMALL, "image_shape": (64, 64, 3), "load_size": (72, 72)},
     # The authors' settings for COCO: 120 epochs of 82,783 images for each stage.
     "paper": {
         **PAPER,

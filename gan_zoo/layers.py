@@ -304,3 +304,10 @@ def average_pool(x: jax.Array) -> jax.Array:
     """2x2 mean: [B, 2H, 2W, C] -> [B, H, W, C]."""
     batch, height, width, channels = x.shape
     return x.reshape(batch, height // 2, 2, width // 2, 2, channels).mean(axis=(2, 4))
+
+
+def shrunk(image: jax.Array, size: int) -> jax.Array:
+    """Images [B, S, S, C] halved until they have a size: [B, size, size, C]."""
+    while image.shape[1] > size:
+        image = average_pool(image)
+    return image

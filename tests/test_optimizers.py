@@ -148,11 +148,8 @@ def test_exponential_schedule_in_steps():
     """Halved every three rounds, whatever the turns in a round."""
     chosen = {"learning_rate": 0.1, "schedule": "exponential", "decay_rate": 0.5, "decay_period": 3}
     for turns in (1, 2):
-        np.testing.assert_allclose(rates(chosen, turns, 7), rates_by_hand(turns), rtol=1e-5)
-
-
-def rates_by_hand(turns):
-    return [0.1 * 0.5 ** (turn // (3 * turns)) for turn in range(7)]
+        by_hand = [0.1 * 0.5 ** (turn // (3 * turns)) for turn in range(7)]
+        np.testing.assert_allclose(rates(chosen, turns, 7), by_hand, rtol=1e-5)
 
 
 def test_schedules_that_are_incomplete():

@@ -137,7 +137,6 @@ def test_text_chooses_what_is_drawn(phases):
     assert all((given[i] == given[i + 7]).all() for i in range(13))
     shown = learned.shown("sample", 2, 3)
     assert len(shown["text"]) == 6 and (shown["text"][0] == shown["text"][2]).all()
-    assert learned.shown("stages", 2, 3)["text"].shape[0] != 6 or "stages" not in learned.game.titles
 
 
 @pytest.mark.parametrize(

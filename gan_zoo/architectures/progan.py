@@ -11,7 +11,17 @@ import flax.linen as nn
 import jax
 
 from gan_zoo.errors import UserError
-from gan_zoo.layers import Conv, EqualizedDense, average_pool, blur, minibatch_stddev, pixel_norm, upsample, with_label
+from gan_zoo.layers import (
+    Conv,
+    EqualizedDense,
+    average_pool,
+    blur,
+    minibatch_stddev,
+    pixel_norm,
+    shrunk,
+    upsample,
+    with_label,
+)
 
 SLOPE = 0.2
 Alpha = jax.Array | None  # the share of the newest block, in [0, 1], while it fades in; None once it is grown
@@ -45,8 +55,7 @@ def fade(old: jax.Array | None, new: jax.Array, alpha: Alpha) -> jax.Array:
 
 def real(image: jax.Array, size: int, alpha: Alpha) -> jax.Array:
     """Real images [B, H, W, C] as a discriminator of this size is shown them: [B, size, size, C]; they fade in too."""
-    while image.shape[1] > size:
-        image = average_pool(image)
+    image = shrunk(image, size)
     return image if alpha is None else fade(upsample(average_pool(image)), image, alpha)
 
 

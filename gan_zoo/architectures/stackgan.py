@@ -11,7 +11,9 @@ import jax
 import jax.numpy as jnp
 
 from gan_zoo.errors import UserError
-from gan_zoo.layers import SCALES, WEIGHTS, BatchNorm, Conv, average_pool
+from gan_zoo.layers import SCALES, WEIGHTS, BatchNorm, Conv, shrunk
+
+__all__ = ["Discriminator", "StageOne", "StageTwo", "check", "enlarged", "shrunk"]
 
 LEAST = 4  # pixels at the beginning
 SLOPE = 0.2
@@ -28,13 +30,6 @@ def check(shape: tuple[int, ...], size: int) -> None:
         )
     if not power(size) or size >= shape[0]:
         raise UserError(f"config.first_size={size}: a power of two from 8 on, less than the images' {shape[0]} pixels")
-
-
-def shrunk(image: jax.Array, size: int) -> jax.Array:
-    """Images [B, S, S, C] halved until they have a size: [B, size, size, C]."""
-    while image.shape[1] > size:
-        image = average_pool(image)
-    return image
 
 
 def enlarged(image: jax.Array, size: int) -> jax.Array:
