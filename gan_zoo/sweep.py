@@ -28,6 +28,7 @@ from gan_zoo import workdir
 from gan_zoo.errors import UserError
 
 LONGEST = 200  # characters of a folder's name; what is cut off is told apart by a hash
+TURN = ".turn"  # in a job's folder: locked by the one process that may train there
 TAIL = 15  # lines of a failed run's log
 STATES = DONE, FAILED, STOPPED, RUNNING, WAITING = "done", "failed", "stopped", "running", "waiting"
 DEFAULTS = {"timeout_min": 7 * 24 * 60, "name": "gan_zoo"}
@@ -74,7 +75,11 @@ class Job:
         return not configs.differences(earlier, wanted) and earlier["rounds"] == wanted["rounds"]
 
     def is_busy(self) -> bool:
-        """Whether a process trains there, perhaps one that an earlier sweep has left."""
+        """Whether a process trains there or waits for its turn, perhaps one that an earlier sweep has left."""
+        return _locked(self.folder / TURN) or self.is_trained()
+
+    def is_trained(self) -> bool:
+        """Whether a process trains there: a run's first process holds its lock."""
         return any(_locked(file) for file in (self.folder / ".lock", *self.folder.glob("seed_*/.lock")))
 
     def progress(self) -> str:
@@ -92,14 +97,21 @@ class Play:
     job: Job
 
     def __call__(self) -> int:
-        """Waits until nobody trains there, then trains: the exit code."""
+        """Waits until nobody trains there, then trains if that is still to be done: the exit code."""
         from submitit import JobEnvironment
 
         task = JobEnvironment()
-        while task.global_rank == 0 and self.job.is_busy():  # a run's first process holds its lock
-            time.sleep(1)
-        command = [sys.executable, "-P", "-m", "gan_zoo", *self.job.arguments]
-        return subprocess.run(command, env={**os.environ, **_processes(task)}).returncode
+        self.job.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.job.folder / TURN, "w") as turn:
+            if task.global_rank == 0:
+                # A sweep that was killed has perhaps left a process that begins just now: one after the other.
+                fcntl.flock(turn, fcntl.LOCK_EX)
+                while self.job.is_trained():
+                    time.sleep(1)
+            if self.job.is_done():
+                return 0
+            command = [sys.executable, "-P", "-m", "gan_zoo", *self.job.arguments]
+            return subprocess.run(command, env={**os.environ, **_processes(task)}).returncode
 
     def checkpoint(self) -> Any:
         """Called when Slurm takes the machine away: the job is queued again, and continues."""
@@ -217,8 +229,8 @@ class Sweep:
         self.slots: dict[Path, int] = {}  # which of the places that share the machine's GPUs
         self.tails: dict[Path, str] = {}  # ends of failed jobs' logs
         self.stopping = False
-        self.noted = folder / "submitted.json"
-        for name, job_id in (workdir.read(self.noted) or {}).items():  # still in Slurm's queue
+        self.noted = folder / "submitted.json" if executor == "slurm" else None  # what is still in Slurm's queue
+        for name, job_id in (workdir.read(self.noted) or {}).items() if self.noted else ():
             handle = self.executor.job_class(folder, job_id)
             if Path(name) in self.states and not handle.done():
                 self.running[Path(name)], self.states[Path(name)] = handle, RUNNING
@@ -257,7 +269,8 @@ class Sweep:
         finally:
             signal.signal(signal.SIGINT, before)
         self.states[job.folder] = RUNNING
-        workdir.write(self.noted, {str(place): handle.job_id for place, handle in self.running.items()})
+        if self.noted:
+            workdir.write(self.noted, {str(place): handle.job_id for place, handle in self.running.items()})
 
     def _look(self, job: Job) -> None:
         """Notes how a job has ended, if it has."""

@@ -82,10 +82,11 @@ def test_what_is_done_is_told_by_its_files(tmp_path):
     for field, value in (("rounds", 9), ("loss", "hinge")):  # the config file has changed since
         workdir.write(job.folder / "config.json", {**wanted, field: value})
         assert not job.is_done()
-    with open(job.folder / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        assert job.is_busy()
-    assert not job.is_busy()
+    for name, trained in ((".lock", True), (sweep.TURN, False)):
+        with open(job.folder / name, "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            assert job.is_busy() and job.is_trained() == trained
+        assert not job.is_busy()
 
 
 def test_the_end_of_a_log(tmp_path):
@@ -98,22 +99,23 @@ def test_the_end_of_a_log(tmp_path):
 def test_a_sweep_is_killed_and_continued(cache, tmp_path):
     """One run fails, the others do not; killed with -9, the sweep continues and no run is trained by two at once."""
     body = (
-        "return [{'config': CONFIG, 'seed': s, 'rounds': 300, 'eval_samples': 200, 'log_every': 10,"
-        " 'checkpoint_every': 50, 'sample_every': 0, 'generator_optimizer.learning_rate': r}"
+        "return [{'config': CONFIG, 'seed': s, 'rounds': 6000, 'eval_samples': 200, 'log_every': 500,"
+        " 'checkpoint_every': 2000, 'sample_every': 0, 'generator_optimizer.learning_rate': r}"
         " for s, r in ((0, 1e-4), (0, 1e20))]"
     )
     arguments = ["sweep", sweep_file(tmp_path, body), "--jobs=2", f"--workdir={tmp_path / 'runs'}"]
     env = environment(cache)
-    first = start(arguments, env)
-    folder = next(name for name in _until(lambda: [f for f in (tmp_path / "runs").glob("*") if "0.0001" in f.name]))
-    _until((folder / "seed_0" / "metrics.jsonl").exists)
-    os.kill(first.pid, signal.SIGKILL)
-    first.communicate()
+    with start(arguments, env) as first:  # the run that is left behind holds its pipes: they are closed, not read
+        folder = next(name for name in _until(lambda: [f for f in (tmp_path / "runs").glob("*") if "0.0001" in f.name]))
+        _until((folder / "seed_0" / "metrics.jsonl").exists)
+        os.kill(first.pid, signal.SIGKILL)
+    assert not (folder / "seed_0" / "result.json").exists()  # the run that is left behind is still at work
     second = command(arguments, env)
     assert second.returncode == 2 and "1 runs are not done" in second.stderr, second.stderr
     assert "[1 done, 1 failed]" in second.stdout and "a smaller learning_rate is the usual remedy" in second.stdout
     steps = [line["step"] for line in lines(folder / "seed_0")]
-    assert steps == list(range(10, 301, 10)) and result(folder / "seed_0")["step"] == 300
+    assert steps == list(range(500, 6001, 500)) and result(folder / "seed_0")["step"] == 6000
+    assert (tmp_path / "runs" / "jobs").is_dir() and not (tmp_path / "runs" / "jobs" / "submitted.json").exists()
     table = (tmp_path / "runs" / "sweep.csv").read_text().splitlines()
     assert len(table) == 2 and table[0].startswith("run,modes_covered")
 
