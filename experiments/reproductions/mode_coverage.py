@@ -9,7 +9,7 @@ from gan_zoo.reproduce import Result
 
 PAPER = "Gulrajani et al. 2017, section 5 (gan_toy.py), with the losses of 2014, LSGAN, hinge and WGAN beside it"
 COST = {
-    "small": "about 20 minutes on two cores (estimated), those of experiments/sweeps/losses.py",
+    "small": "14 minutes of one core, those of experiments/sweeps/losses.py",
     "paper": "days (estimated)",
 }
 DIFFERS = (

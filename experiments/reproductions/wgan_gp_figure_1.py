@@ -14,7 +14,7 @@ from gan_zoo import data, plots
 from gan_zoo.reproduce import Result
 
 PAPER = "Gulrajani et al. 2017, figure 1"
-COST = {"small": "about 10 minutes on two cores (estimated)", "paper": "an hour (estimated from the small one)"}
+COST = {"small": "4 minutes of one core", "paper": "an hour (estimated from the small one)"}
 DIFFERS = "small: four layers of 128 units and 2,000 rounds of five turns, deep critics eight layers; one seed"
 NUMBERS = "clipped critics miss the higher moments; their gradients explode or vanish, the penalty's do not"
 
