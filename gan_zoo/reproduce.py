@@ -146,7 +146,8 @@ def _save(file: Path, picture: Any) -> None:
         return
     with BytesIO() as drawn:
         picture.savefig(drawn, format="png")
-        Image.open(drawn).convert("RGB").quantize(dither=Image.Dither.NONE).save(file, optimize=True)
+        colors = Image.open(drawn).convert("RGB").quantize(method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    colors.save(file, optimize=True)
 
 
 def _page(one: Reproduction, result: Result, runs: Mapping[str, Any], versions: Mapping[str, Any], scale: str) -> str:

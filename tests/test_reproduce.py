@@ -35,6 +35,11 @@ def by_hand():
     return runpy.run_path(str(PROJECT / "experiments" / "reproductions" / "gan_by_hand.py"))
 
 
+def test_each_is_one_short_file():
+    folder = PROJECT / "experiments" / "reproductions"
+    assert all(len(file.read_text().splitlines()) < 80 for file in folder.glob("*.py"))
+
+
 def test_the_fields_computed_by_hand():
     fields = by_hand()["fields"]()
     expected = [[1, 1, 1, 2, 3, 4, 5], [0, 0, 0, 1, 2, 3, 4], [-1, -1, -1, 0, 1, 2, 3], [-2, -2, -2, -1, 0, 1, 2]]

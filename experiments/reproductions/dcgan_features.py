@@ -60,10 +60,8 @@ def draw(runs, scale):
         run = gan_zoo.load(folder)
         train = data.load(run.config.dataset, "train", run.spec.shape)
         order = np.random.default_rng(0).permutation(train.size)
-        some, test = (
-            train.take(order[: LABELLED.get(name, (1000,))[-1]]),
-            run.test.take(np.arange(min(TESTED, run.test.size))),
-        )
+        some = train.take(order[: LABELLED.get(name, (1000,))[-1]])
+        test = run.test.take(np.arange(min(TESTED, run.test.size)))
         known, asked = (x["image"] / np.float32(127.5) - 1 for x in (some, test))
         kinds = {
             "discriminator": [features(run, x) for x in (known, asked)],

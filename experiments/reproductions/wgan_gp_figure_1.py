@@ -1,7 +1,6 @@
 """What critics learn of points when no generator answers: with clipped weights, and with the gradient penalty.
 
-The fakes are data plus noise of unit variance. Left the critics' values; right, of deep critics on the Swiss roll, the
-gradient of the critic's value with respect to the weights of each layer, and the weights themselves.
+Left values (fakes are data plus noise of unit variance); right gradients towards the outputs of a deep critic's layers.
 """
 
 import jax
@@ -18,73 +17,63 @@ COST = {"small": "4 minutes of one core", "paper": "an hour (estimated from the 
 DIFFERS = "small: four layers of 128 units and 2,000 rounds of five turns, deep critics eight layers; one seed"
 NUMBERS = "clipped critics miss the higher moments; their gradients explode or vanish, the penalty's do not"
 
-SETS = ("8gaussians", "25gaussians", "swissroll")
-KINDS = {
-    "weight clipping": {"regularizer": "weight_clipping"},
-    "gradient penalty": {"regularizer": "gradient_penalty"},
-}
+SETS, KINDS = ("8gaussians", "25gaussians", "swissroll"), ("weight_clipping", "gradient_penalty")
+LAYERS = [f"Dense_{number}" for number in range(8)]
 DEEP = {f"clipping, c = {c:g}": {"regularizer": "weight_clipping", "clip": c} for c in (0.1, 0.01, 0.001)}
 DEEP["gradient penalty"] = {"regularizer": "gradient_penalty"}
-LAYERS = 8
+DEEP = {kind: {**fields, "discriminator.hidden": (128,) * len(LAYERS)} for kind, fields in DEEP.items()}
 
 
 def get_runs(scale):
     shared = {"noisy_data": True, "rounds": 2000, "log_every": 100}
     if scale == "paper":
         shared |= {"rounds": 100_000, "batch_size": 256, "discriminator.hidden": (512, 512, 512)}
-    runs = {
-        f"{kind}, {name}": {"config": f"configs/wgan_gp.py:{name}", **shared, **fields}
-        for kind, fields in KINDS.items()
-        for name in SETS
-    }
-    deep = {**shared, "discriminator.hidden": (128,) * LAYERS}
-    return runs | {kind: {"config": "configs/wgan_gp.py:swissroll", **deep, **fields} for kind, fields in DEEP.items()}
+    given = lambda name, fields: {"config": f"configs/wgan_gp.py:{name}", **shared, **fields}
+    runs = {f"{kind} {name}": given(name, {"regularizer": kind}) for kind in KINDS for name in SETS}
+    return runs | {kind: given("swissroll", fields) for kind, fields in DEEP.items()}
 
 
-def surface(axis, folder, title):
-    """The critic's values over the plane, the data on it: the mean length of its gradient at the data."""
-    run = gan_zoo.load(folder)
-    points = data.load(run.config.dataset, "train").take(np.arange(1000))["image"]
+def surface(axis, run, points, title):
+    """The critic's values over the plane, and the data on it."""
     side = 1.5 * np.abs(points).max()
     grid = np.stack(np.meshgrid(*2 * [np.linspace(-side, side, 101)]), axis=-1)
     values = run.probe("logits", grid.reshape(-1, 2)).reshape(grid.shape[:2])
-    axis.contour(grid[..., 0], grid[..., 1], values, levels=20, cmap="viridis", linewidths=0.8)
+    axis.contour(*np.moveaxis(grid, -1, 0), values, levels=20, cmap="viridis", linewidths=0.8)
     axis.scatter(*points.T, s=1, color=plots.COLORS[1])
     axis.set(title=title, xticks=(), yticks=(), aspect="equal")
 
 
-def layers(folder):
-    """Of each layer from the first on: the norm of the gradient towards its weights, and the weights."""
-    run = gan_zoo.load(folder)
-    points = jnp.asarray(data.load(run.config.dataset, "train").take(np.arange(1000))["image"])
+def layers(run, points):
+    """Of each layer from the first on: the mean length of the gradient towards its output; and all weights."""
+    critic = run.nets["discriminator"]["params"]
 
-    def value(critic):
-        return run.game.probes["logits"]({**run.nets, "discriminator": critic}, {"image": points}, None).mean()
+    def value(biases, point):  # a bias is added to the output: for one point their gradients are the same
+        params = {**critic, **{name: {**critic[name], "bias": bias} for name, bias in biases.items()}}
+        nets = {**run.nets, "discriminator": {**run.nets["discriminator"], "params": params}}
+        return run.game.probes["logits"](nets, {"image": point[None]}, None).sum()
 
-    critic = run.nets["discriminator"]
-    names = [f"Dense_{number}" for number in range(LAYERS)] + ["output"]
-    gradients = jax.grad(value)(critic)["params"]
-    norms = [float(jnp.linalg.norm(gradients[name]["kernel"])) for name in names]
-    return norms, np.concatenate([np.ravel(critic["params"][name]["kernel"]) for name in names])
+    gradients = jax.vmap(jax.grad(value), (None, 0))({name: critic[name]["bias"] for name in LAYERS}, points)
+    norms = [float(jnp.linalg.norm(gradients[name], axis=-1).mean()) for name in LAYERS]
+    return norms, np.concatenate([np.ravel(critic[name]["kernel"]) for name in LAYERS])
 
 
 def draw(runs, scale):
     figure = Figure(figsize=(12, 5.2), dpi=85, layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(3, 2))
+    points = {name: data.load(name, "train").take(np.arange(1000))["image"] for name in SETS}
     for axes, kind in zip(left.subplots(2, len(SETS)), KINDS, strict=True):
         for axis, name in zip(axes, SETS, strict=True):
-            surface(axis, runs[f"{kind}, {name}"], f"{kind}\n{name}")
+            surface(axis, gan_zoo.load(runs[f"{kind} {name}"]), points[name], f"{kind.replace('_', ' ')}\n{name}")
     (above, below), rows, numbers = right.subplots(2, 1), [], {}
     for number, kind in enumerate(DEEP):
-        norms, weights = layers(runs[kind])
-        above.plot(range(1, LAYERS + 2), norms, marker=".", label=kind, **plots.style(number))
-        density, edges = np.histogram(weights, bins=80, range=(-0.25, 0.25), density=True)
-        below.plot((edges[:-1] + edges[1:]) / 2, density, **plots.style(number))
+        norms, weights = layers(gan_zoo.load(runs[kind]), points["swissroll"])
+        above.plot(range(1, len(LAYERS) + 1), norms, marker=".", label=kind, **plots.style(number))
+        below.hist(weights, np.linspace(-0.25, 0.25, 81), density=True, histtype="step", **plots.style(number))
         atclip = float((np.abs(weights) > 0.99 * np.abs(weights).max()).mean())
-        numbers[kind] = {"first layer": norms[0], "last layer": norms[-1], "at the largest weight": atclip}
-        rows.append([kind, f"{norms[0]:.3g}", f"{norms[-1]:.3g}", f"{norms[0] / norms[-1]:.3g}", f"{atclip:.3f}"])
-    above.set(title="gradient towards the weights of a layer", xlabel="layer", yscale="log")
+        numbers[kind] = {"gradients": norms, "at the largest weight": atclip}
+        rows.append([kind, *(f"{x:.3g}" for x in (norms[0], norms[-1], norms[0] / norms[-1], atclip))])
+    above.set(title="gradient towards a layer's output", xlabel="layer", yscale="log")
     below.set(title="weights", yscale="log", ylabel="density")
     right.legend(loc="outside lower center", ncols=2)
-    head = ["deep critics on the Swiss roll", "gradient of layer 1", "of the last", "ratio", "weights at the largest"]
+    head = ["deep critics on the Swiss roll", "gradient at layer 1", "at the last", "ratio", "weights at the largest"]
     return Result(figure, [head, *rows], numbers)
