@@ -77,16 +77,26 @@ SETTINGS = {
     "8gaussians": {**POINTS, "dataset": "8gaussians"},
     "25gaussians": {**POINTS, "dataset": "25gaussians"},
     "swissroll": {**POINTS, "dataset": "swissroll"},
-    # One dimension, for the paper's figure 1.
+    # One dimension, for the paper's figure 1. At the rates of POINTS the generator circles around the data.
     "normal": {
         **POINTS,
         "dataset": "normal",
+        "batch_size": 512,
         "noise": "uniform",
         "noise_size": 1,
         "generator": {"hidden": (32, 32), "output": "linear"},
         "discriminator": {"hidden": (32, 32), "slope": 0.0},
-        "generator_optimizer": {**ADAM, "schedule": "linear", "constant_rounds": 4000, "decay_rounds": 8000},
-        "discriminator_optimizer": {**ADAM, "schedule": "linear", "constant_rounds": 4000, "decay_rounds": 8000},
+        "ema_decay": 0.99,
+        **{
+            f"{player}_optimizer": {
+                **ADAM,
+                "learning_rate": rate,
+                "schedule": "linear",
+                "constant_rounds": 4000,
+                "decay_rounds": 8000,
+            }
+            for player, rate in (("generator", 3e-4), ("discriminator", 5e-4))
+        },
     },
     "paper": PAPER,
 }

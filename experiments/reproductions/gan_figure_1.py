@@ -13,8 +13,11 @@ from gan_zoo import plots
 from gan_zoo.reproduce import Result
 
 PAPER = "Goodfellow et al. 2014, figure 1"
-COST = {"small": "two minutes on one core", "paper": "the same"}
-DIFFERS = "the paper's figure is a sketch; this is a run, at four times"
+COST = {"small": "a minute of one core", "paper": "the same"}
+DIFFERS = (
+    "the paper's figure is a sketch; this is a run, at four times. With seeds 1 and 2 the distance at the end is .051 "
+    "and .061, D's .113 and .080"
+)
 NUMBERS = "D -> 1/2 everywhere"
 
 ROUNDS = (20, 200, 1000, 8000)
