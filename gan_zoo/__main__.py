@@ -20,8 +20,8 @@ USAGE = """\
 ./launch.sh compare DIR DIR ... [--output=FILE.png]
 ./launch.sh sweep FILE [--jobs=N] [--executor=local|slurm] [--together] [--workdir=DIR]
 ./launch.sh report DIR [--by=FIELD,...]
-./launch.sh reproduce [NAME | --all] [--scale=small|paper] [--jobs=N] [--executor=local|slurm] [--workdir=DIR]
-                      [--output=DIR]
+./launch.sh reproduce [NAME | --all] [--scale=small|paper] [--seeds=N] [--jobs=N] [--executor=local|slurm]
+                      [--workdir=DIR] [--output=DIR]
 ./launch.sh sample --workdir=DIR [--num=N] [--label=K | --text=TEXT] [--seed=S] [--output=FILE.png]
                    [--checkpoint=ROUND] [--truncation=PSI] [--cutoff=LAYERS]
 ./launch.sh styles --workdir=DIR --output=DIR [--seed=S] [--truncation=PSI] [--checkpoint=ROUND]
@@ -109,6 +109,7 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     parser.add_argument("--truncation", type=float, default=1.0)
     parser.add_argument("--cutoff", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--executor", default="local")
     parser.add_argument("--together", action="store_true")
     parser.add_argument("--all", action="store_true")

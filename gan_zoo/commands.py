@@ -118,15 +118,17 @@ def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
         return
     wanted = list(known.values()) if args.all else [known[choose("reproduction", args.config, known)]]
     folder = Path(args.workdir or Path("runs", "reproduce")).absolute()
-    jobs = {one.name: one.jobs(args.scale, folder) for one in wanted}
-    every = {job.folder: job for own in jobs.values() for job in own.values()}  # some share a run
+    if args.seeds < 1:
+        raise UserError(f"--seeds={args.seeds}: at least one")
+    jobs = {one.name: one.jobs(args.scale, folder, args.seeds) for one in wanted}
+    every = {job.folder: job for own in jobs.values() for seed in own for job in seed.values()}  # some share a run
     missing = play(list(every.values()), folder, {}, args.jobs, args.executor) if every else []
     output = Path(args.output or folder / "figures")
     for one in wanted:
-        own = jobs[one.name]
-        if not any(job.name in missing for job in own.values()):
-            result = one.draw({name: job.folder for name, job in own.items()}, args.scale)
-            print("  ".join(map(str, reproduce.keep(one, result, own, args.scale, output))))
+        if not any(job.name in missing for seed in jobs[one.name] for job in seed.values()):
+            files = reproduce.keep(one, jobs[one.name], args.scale, output)
+            print(next(file for file in files if file.suffix == ".md").read_text())
+            print("  ".join(map(str, files)))
     if output.is_dir():
         print(reproduce.gallery(output))
     _tell_missing(missing)

@@ -94,10 +94,10 @@ def tables(groups: Mapping[Group, Sequence[Run]]) -> list[list[list[str]]]:
                 if name not in other.scores:
                     raise UserError(f"{title(group)}: {other.folder} has no {name}")
                 same_protocol(f"{title(group)}: {name}", runs[0].scores[name], other.scores[name])
-        cells = [_cell([run.scores[name]["value"] for run in runs]) for name in names]
+        cells = [mean_and_spread([run.scores[name]["value"] for run in runs]) for name in names]
         head = ["", "runs", *names, "seconds"]
         how = repr([(name, {k: v for k, v in runs[0].scores[name].items() if k not in RESULTS}) for name in names])
-        seconds = _cell([run.result["seconds"] for run in runs])
+        seconds = mean_and_spread([run.result["seconds"] for run in runs])
         found.setdefault(how, [head]).append([title(group), str(len(runs)), *cells, seconds])
     return list(found.values())
 
@@ -162,7 +162,8 @@ def save_samples(file: Path, groups: Mapping[Group, Sequence[Run]]) -> None:
     figures.save(file, np.concatenate(rows))
 
 
-def _cell(values: Sequence[float]) -> str:
+def mean_and_spread(values: Sequence[float]) -> str:
+    """The mean, and of several values their sample standard deviation."""
     mean = f"{np.mean(values):.4g}"
     return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.2g}"
 

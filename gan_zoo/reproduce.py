@@ -9,6 +9,9 @@ Such a file has a docstring whose first line is what is shown, and
     get_runs(scale) -> name -> {"config": ..., field: value, ...}, as in a sweep; none if nothing is trained.
                        Two that name the same run share it.
     draw(runs, scale) -> Result; runs: name -> folder of the finished run
+
+It is drawn for one seed, or for several: then the table has means and spreads, and the picture is the first seed's. A
+file whose runs name seeds of their own shows the spread itself.
 """
 
 import runpy
@@ -25,13 +28,14 @@ from gan_zoo import config as configs
 from gan_zoo import figures, workdir
 from gan_zoo.compare import compare, side_by_side
 from gan_zoo.errors import UserError, choose
-from gan_zoo.report import markdown
+from gan_zoo.report import SEED, markdown, mean_and_spread
 from gan_zoo.sweep import Job, name_of
 from gan_zoo.trained import Trained
 from gan_zoo.trained import load as load_run
 
 SCALES = ("small", "paper")
 LARGEST = 300_000  # bytes of a picture that is kept
+Table = Sequence[Sequence[str | float]]
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,15 @@ class Result:
 
     Attributes:
         picture: uint8 [H, W, 3] or a matplotlib Figure; None if there is but a table.
-        table: rows of cells, a head first.
+        table: rows of cells, a head first; numbers are floats, words are texts.
         numbers: whatever the picture or the table shows, as JSON.
+        more: further tables.
     """
 
     picture: Any = None
-    table: Sequence[Sequence[str]] = ()
+    table: Table = ()
     numbers: Mapping[str, Any] = field(default_factory=dict)
+    more: Sequence[Table] = ()
 
 
 @dataclass(frozen=True)
@@ -67,14 +73,19 @@ class Reproduction:
         """What each scale costs; "" for one that there is not."""
         return [self.cost.get(scale, "") for scale in SCALES]
 
-    def jobs(self, scale: str, folder: Path) -> dict[str, Job]:
-        """What has to be trained, by its name."""
-        found = {}
-        for name, settings in self.get_runs(choose("scale", scale, SCALES)).items():
-            settings = dict(settings)
-            config = settings.pop("config")
-            found[name] = Job(config, settings, folder / name_of(config, settings))
-        return found
+    def jobs(self, scale: str, folder: Path, seeds: int = 1) -> list[dict[str, Job]]:
+        """What has to be trained for each seed, by its name; once if nothing is, or the runs name seeds themselves."""
+        runs = self.get_runs(choose("scale", scale, SCALES))
+        if not runs or any(SEED in settings for settings in runs.values()):
+            seeds = 1
+        every = []
+        for seed in range(seeds):
+            every.append({})
+            for name, settings in runs.items():
+                settings = {**settings, SEED: seed} if seed else dict(settings)
+                config = settings.pop("config")
+                every[seed][name] = Job(config, settings, folder / name_of(config, settings))
+        return every
 
 
 def load(file: Path) -> Reproduction:
@@ -90,7 +101,7 @@ def known(folder: Path) -> dict[str, Reproduction]:
     return {file.stem: load(file) for file in sorted(folder.glob("*.py"))}
 
 
-def scores_of(runs: Mapping[str, Path], names: Sequence[str]) -> tuple[list[list[str]], dict[str, Any]]:
+def scores_of(runs: Mapping[str, Path], names: Sequence[str]) -> tuple[Table, dict[str, Any]]:
     """Some scores of finished runs, as the rows of a table and as numbers: run -> score -> value.
 
     Raises:
@@ -98,9 +109,7 @@ def scores_of(runs: Mapping[str, Path], names: Sequence[str]) -> tuple[list[list
     """
     found = dict(compare([workdir.read(folder / "evaluation.json") for folder in runs.values()]))
     numbers = {run: {name: found[name][i] for name in names if name in found} for i, run in enumerate(runs)}
-    cells = [
-        [run, *(f"{value:.3f}" if value is not None else "" for value in own.values())] for run, own in numbers.items()
-    ]
+    cells = [[run, *("" if value is None else value for value in own.values())] for run, own in numbers.items()]
     return [["", *(name for name in names if name in found)], *cells], numbers
 
 
@@ -117,25 +126,33 @@ def walk(run: Trained, start: np.ndarray, end: np.ndarray, columns: int) -> np.n
     return run.draw({"noise": noise.reshape(-1, noise.shape[-1])}).reshape(*noise.shape[:2], *run.spec.shape)
 
 
-def keep(one: Reproduction, result: Result, jobs: Mapping[str, Job], scale: str, folder: Path) -> list[Path]:
-    """Writes NAME.png, NAME.md and NAME.json into a folder: the files.
+def keep(one: Reproduction, every: Sequence[Mapping[str, Job]], scale: str, folder: Path) -> list[Path]:
+    """Draws a reproduction from its finished jobs and writes NAME.png, NAME.md and NAME.json into a folder: the files.
+
+    Args:
+        every: the jobs by name, for each seed.
 
     Raises:
         UserError: a picture that is too large to be kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
     image, text, about = (folder / f"{one.name}.{kind}" for kind in ("png", "md", "json"))
+    results = [one.draw({name: job.folder for name, job in jobs.items()}, scale) for jobs in every]
+    result = results[0]
     if result.picture is not None:
         _save(image, result.picture)
         if image.stat().st_size > LARGEST:
             raise UserError(f"{image} has {image.stat().st_size} bytes, more than {LARGEST}: draw it smaller")
-    runs = {}
-    for name, job in jobs.items():
-        read = lambda file, job=job: workdir.read(job.folder / file)
-        runs[name] = {"config": configs.to_json(job.wanted), "seconds": read("result.json")["seconds"]}
-    versions = next((workdir.read(job.folder / "versions.json") for job in jobs.values()), None) or workdir.versions()
-    workdir.write(about, {"scale": scale, "numbers": result.numbers, "runs": runs, "versions": versions})
-    text.write_text(_page(one, result, runs, versions, scale))
+    seconds = lambda job: workdir.read(job.folder / "result.json")["seconds"]
+    runs = {
+        name: {"config": configs.to_json(job.wanted), "seconds": [seconds(jobs[name]) for jobs in every]}
+        for name, job in every[0].items()
+    }
+    folders = [job.folder for job in every[0].values()]
+    versions = workdir.read(folders[0] / "versions.json") if folders else workdir.versions()
+    own = {"numbers": result.numbers} | ({"numbers_of_seeds": [x.numbers for x in results]} if len(every) > 1 else {})
+    workdir.write(about, {"scale": scale, **own, "runs": runs, "versions": versions})
+    text.write_text(_page(one, results, runs, versions, scale))
     return [file for file in (image, text, about) if file.exists()]
 
 
@@ -150,20 +167,32 @@ def _save(file: Path, picture: Any) -> None:
     colors.save(file, optimize=True)
 
 
-def _page(one: Reproduction, result: Result, runs: Mapping[str, Any], versions: Mapping[str, Any], scale: str) -> str:
+def spread(tables: Sequence[Table]) -> list[list[str]]:
+    """One table of texts: words are the first's, numbers become the mean over all and, of several, the spread."""
+    cell = lambda *values: str(values[0]) if isinstance(values[0], str) else mean_and_spread(values)
+    return [[cell(*cells) for cells in zip(*rows, strict=True)] for rows in zip(*tables, strict=True)]
+
+
+def _page(
+    one: Reproduction, results: Sequence[Result], runs: Mapping[str, Any], versions: Mapping[str, Any], scale: str
+) -> str:
     """Markdown: ours, the paper's, what differs, and how to get it."""
-    parts = [f"## {one.title}", f"{one.paper}: `./launch.sh reproduce {one.name} --scale={scale}`"]
+    result, several = results[0], f" --seeds={len(results)}" if len(results) > 1 else ""
+    parts = [f"## {one.title}", f"{one.paper}: `./launch.sh reproduce {one.name} --scale={scale}{several}`"]
     if result.picture is not None:
         parts.append(f"![{one.title}]({one.name}.png)")
-    if result.table:
-        parts.append(markdown(result.table))
+    for tables in zip(*([own.table, *own.more] for own in results), strict=True):
+        parts += [markdown(spread(tables))] if tables[0] else []
+    if several:
+        parts.append(f"Means of {len(results)} seeds ± their standard deviation; the picture is the first seed's.")
     if one.numbers:
         parts.append(f"The paper's numbers: {one.numbers}")
     parts.append(f"What differs: {one.differs}")
-    seconds = sum(run["seconds"] for run in runs.values())
-    trained = f"{len(runs)} runs, {seconds:.0f} s of training" if runs else "Nothing is trained"
+    seconds = [x for run in runs.values() for x in run["seconds"]]
+    trained = f"{len(seconds)} runs, {sum(seconds):.0f} s of training" if runs else "Nothing is trained"
+    trained = trained.replace("1 runs", "One run") if len(seconds) == 1 else trained
     packages = ", ".join(f"{name} {versions[name]}" for name in ("jax", "flax"))
-    machine = f"{versions['backend']}, {versions['machine']}, Python {versions['python']}, {packages}"
+    machine = f"{versions['processor']}, {versions['machine']}, Python {versions['python']}, {packages}"
     parts.append(f"{trained}; {machine}. Configs and numbers: [{one.name}.json]({one.name}.json)")
     return "\n\n".join(part.strip() for part in parts) + "\n"
 

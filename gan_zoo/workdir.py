@@ -132,12 +132,20 @@ def write(path: Path, value: Any) -> None:
     os.replace(partial, path)
 
 
+def _processor() -> str:
+    """The CPU's name: last digits depend on it."""
+    known = Path("/proc/cpuinfo")
+    named = [line for line in known.read_text().splitlines() if line.startswith("model name")] if known.exists() else []
+    return named[0].partition(":")[2].strip() if named else platform.processor() or platform.machine()
+
+
 def versions() -> Mapping[str, Any]:
     """What a result depends on beside its config."""
     device = jax.devices()[0]
     return {
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "processor": _processor(),
         "backend": jax.default_backend(),
         "device": device.device_kind,
         "devices": jax.device_count(),

@@ -1,5 +1,6 @@
 """Reproductions: each says what it is, gives configs that exist, and what is kept of it is small."""
 
+import dataclasses
 import json
 import runpy
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 from gan_zoo import config as configs
-from gan_zoo import reproduce
+from gan_zoo import reproduce, workdir
 from gan_zoo.errors import UserError
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -23,10 +24,13 @@ def test_what_it_says_and_the_configs_of_both_scales(name, monkeypatch, tmp_path
     one = KNOWN[name]
     assert one.title and one.paper and one.differs and set(one.cost) == set(reproduce.SCALES)
     for scale in reproduce.SCALES:
-        jobs = one.jobs(scale, tmp_path)
+        (jobs,) = one.jobs(scale, tmp_path)
         assert len({job.folder for job in jobs.values()}) == len(jobs)
         for job in jobs.values():
             assert configs.to_json(job.wanted)["rounds"] > 0
+        several = one.jobs(scale, tmp_path, seeds=2)
+        seeds = [{job.wanted.seed for job in own.values()} for own in several]
+        assert seeds in ([{0}, {1}], [{0, 1, 2}], [set()])  # one for each, their own, or nothing to train
     with pytest.raises(UserError, match="scale"):
         one.jobs("large", tmp_path)
 
@@ -60,16 +64,38 @@ def test_losses_and_gradients_by_hand_are_those_of_jax():
 
 def test_what_is_kept(tmp_path):
     one = KNOWN["gan_by_hand"]
-    files = reproduce.keep(one, one.draw({}, "small"), {}, "small", tmp_path)
+    files = reproduce.keep(one, one.jobs("small", tmp_path), "small", tmp_path)
     assert [file.name for file in files] == ["gan_by_hand.png", "gan_by_hand.md", "gan_by_hand.json"]
     kept = json.loads(files[2].read_text())
     assert kept["scale"] == "small" and kept["versions"]["jax"] == jax.__version__
     page = reproduce.gallery(tmp_path).read_text()
     assert "./launch.sh reproduce gan_by_hand --scale=small" in page and "![" in page
+    assert "| 3 | 0 0 0 1 2 3 4 | 4 4 4 4 4 4 4 | 1 1 1 2 3 4 5 | 0.7 0.7 0.7 0.9 1 1 1 |" in page
     noisy = reproduce.Result(np.random.default_rng(0).integers(0, 255, (600, 600, 3), np.uint8))
     with pytest.raises(UserError, match="draw it smaller"):
-        reproduce.keep(one, noisy, {}, "small", tmp_path)
+        reproduce.keep(dataclasses.replace(one, draw=lambda *_: noisy), [{}], "small", tmp_path)
     Image.open(files[0]).verify()
+
+
+def test_several_seeds_are_kept_as_means_and_spreads(tmp_path):
+    def draw(runs, scale):
+        value = float(runs["run"].name.removeprefix("seed_"))
+        return reproduce.Result(None, [["", "score"], ["run", value]], {"score": value})
+
+    runs = {"run": {"config": "configs/cgan.py:digits"}}
+    one = dataclasses.replace(KNOWN["gan_by_hand"], name="two", draw=draw, get_runs=lambda scale: runs)
+    every = one.jobs("small", tmp_path / "runs", seeds=3)
+    for jobs in every:
+        folder = jobs["run"].folder
+        folder.mkdir(parents=True)
+        workdir.write(folder / "result.json", {"seconds": 2.0})
+        workdir.write(folder / "versions.json", workdir.versions())
+    text, about = reproduce.keep(one, every, "small", tmp_path)
+    page = text.read_text()
+    assert "| run | 1 ± 1 |" in page and "--seeds=3" in page and "3 runs, 6 s of training" in page
+    kept = json.loads(about.read_text())
+    assert kept["numbers_of_seeds"] == [{"score": float(seed)} for seed in range(3)]
+    assert kept["runs"]["run"]["seconds"] == [2.0] * 3
 
 
 def test_unknown_names(refused_here):

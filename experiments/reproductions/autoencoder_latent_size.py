@@ -63,5 +63,5 @@ def draw(runs, scale):
         numbers[name] = {
             size: {key: found[key]["value"] for key in ("psnr", "precision_at_10")} for size, found in scores.items()
         }
-        rows += [[name, str(size), *(f"{x:.3g}" for x in found.values())] for size, found in numbers[name].items()]
+        rows += [[name, str(size), *found.values()] for size, found in numbers[name].items()]
     return Result(figure, [["", "code", "PSNR in dB", "precision at 10"], *rows], numbers)

@@ -22,5 +22,4 @@ def draw(runs, scale):
     rows = [run.sample(seed=0, num=COLUMNS, label=label) for label in range(run.spec.classes)]
     scores = workdir.read(runs["run"] / "evaluation.json")["scores"]
     found = {name: scores[name]["value"] for name in ("label_accuracy", "fid") if name in scores}
-    table = [list(found), [f"{value:.3f}" for value in found.values()]]
-    return Result(figures.grid(np.stack(rows)), table, found)
+    return Result(figures.grid(np.stack(rows)), [list(found), list(found.values())], found)

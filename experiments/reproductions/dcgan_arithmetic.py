@@ -57,7 +57,7 @@ def draw(runs, scale):
         right, dark = tell(made[name]) == target, made[name].mean(axis=(1, 2, 3)) < [middle[b] for b in target]
         shares = [float(share.mean()) for share in (right, dark, right & dark)]
         numbers[name] = dict(zip(("class kept", "dark", "both"), shares, strict=True))
-        rows.append([name, *(f"{share:.3f}" for share in shares)])
+        rows.append([name, *shares])
     shown = [run.draw({"noise": terms[:, i]})[:ROWS] for i in range(3)] + [made["difference added"][:ROWS]]
     picture = figures.comparison(np.stack(shown, axis=1), ("dark A", "- light A", "+ light B", "= ?"))
     return Result(picture, [["", "class of B", "dark", "both"], *rows], numbers)

@@ -75,5 +75,5 @@ def draw(runs, scale):
                 search = GridSearchCV(svm, {"linearsvc__C": [1e-4, 1e-3, 1e-2]}, cv=2)
                 own[kind] = float(search.fit(x[:number], some["label"][:number]).score(y, test["label"]))
             numbers[f"{name}, {number} labels"] = own
-            rows.append([f"{name}, {number} labels", *(f"{value:.3f}" for value in own.values())])
+            rows.append([f"{name}, {number} labels", *own.values()])
     return Result(None, [["accuracy on held-out images", *kinds], *rows], numbers)

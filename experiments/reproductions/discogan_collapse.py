@@ -27,6 +27,6 @@ def draw(runs, scale):
     for name, folder in runs.items():
         scores = workdir.read(folder / "evaluation.json")["scores"]
         numbers[name] = {score: scores[score]["each_way"][0] for score in SCORES}
-        rows.append([name, *(f"{value:.3f}" for value in numbers[name].values())])
+        rows.append([name, *numbers[name].values()])
     picture = side_by_side(list(runs), [gan_zoo.load(folder) for folder in runs.values()])
     return Result(picture, [["shoes to bags", *SCORES], *rows], numbers)

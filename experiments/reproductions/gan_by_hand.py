@@ -65,14 +65,15 @@ def draw(runs, scale):
     figure = Figure(figsize=(10, 2.9), dpi=90, layout="constrained")
     found = fields()
     for axis, (name, values) in zip(figure.subplots(1, 4), found.items(), strict=True):
-        axis.imshow(
-            values, cmap="RdBu", extent=(-3.5, 3.5, -3.5, 3.5), vmin=-1.8 * values.max(), vmax=1.8 * values.max()
-        )
-        for row, y in enumerate(SIDE[::-1]):
-            for column, x in enumerate(SIDE):
-                axis.text(x, y, f"{values[row, column]:g}", ha="center", va="center", fontsize=7)
+        most = 1.8 * values.max()
+        axis.imshow(values, cmap="RdBu", extent=(-3.5, 3.5, -3.5, 3.5), vmin=-most, vmax=most)
+        for (row, column), value in np.ndenumerate(values):
+            axis.text(SIDE[column], SIDE[::-1][row], f"{value:g}", ha="center", va="center", fontsize=7)
         axis.set(title=name, xticks=SIDE, yticks=SIDE)
     head = ["point", "", "z", "D", "target", "BCE", "dBCE/dz = D - target"]
     rows = [[str(p), kind, str(z), f"{d:g}", str(t), f"{b:.3f}", f"{g:+g}"] for p, kind, z, d, t, b, g in losses()]
     numbers = {name: values.tolist() for name, values in found.items()} | {"losses": losses()}
-    return Result(figure, [head, *rows], numbers)
+    texts = [[" ".join(f"{value:g}" for value in row) for row in values] for values in found.values()]
+    table = [["y", *(f"{name}, x = -3 ... 3" for name in found)]]
+    table += [[str(y), *cells] for y, *cells in zip(SIDE[::-1], *texts, strict=True)]
+    return Result(figure, [head, *rows], numbers, [table])

@@ -45,6 +45,7 @@ def draw(runs, scale):
                 "samples": len(samples),
                 "test_images": len(test),
             }
-            cells.append(f"{each.mean():.1f} ± {error:.1f}")
+            cells += [each.mean(), error]
         rows.append(cells)
-    return Result(None, [["nats", "GAN", "training images"], *rows], numbers)
+    head = ["nats", "GAN", "standard error", "training images", "standard error"]
+    return Result(None, [head, *rows], numbers)

@@ -46,5 +46,5 @@ def draw(runs, scale):
     axes[0].set_yscale("log")
     figure.legend(loc="outside upper center", ncols=2)
     found = numbers["generator/gradient_norm"]
-    rows = [[loss, *(f"{found[loss][key]:.3g}" for key in ("median", "least"))] for loss in LOSSES]
+    rows = [[loss, *(found[loss][key] for key in ("median", "least"))] for loss in LOSSES]
     return Result(figure, [["loss", "median norm", "least"], *rows], numbers)

@@ -35,5 +35,5 @@ def draw(runs, scale):
         images = run.draw(latents).reshape(ROWS, COLUMNS, *run.spec.shape)
         parts.append(figures.headed(figures.grid(images), [f"{name} code"]))
         numbers[name] = float(images.std(axis=1).mean())
-        table.append([name, f"{numbers[name]:.3f}"])
+        table.append([name, numbers[name]])
     return Result(np.concatenate(parts, axis=1), table, numbers)

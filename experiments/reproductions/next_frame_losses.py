@@ -55,6 +55,6 @@ def draw(runs, scale):
         parts.append(figures.comparison(np.stack(columns, axis=1) / 127.5 - 1, titles))
     last = [f"{score}_last_frame" for score in SCORES]
     _, numbers = scores_of(runs, (*SCORES, *last))
-    rows = [[name, *(f"{own[score]:.3g}" for score in SCORES)] for name, own in numbers.items()]
-    rows.append(["last given", *(f"{next(iter(numbers.values()))[score]:.3g}" for score in last)])
+    rows = [[name, *(own[score] for score in SCORES)] for name, own in numbers.items()]
+    rows.append(["last given", *(next(iter(numbers.values()))[score] for score in last)])
     return Result(np.concatenate(parts), [["", "PSNR in dB", "SSIM", "sharpness in dB"], *rows], numbers)

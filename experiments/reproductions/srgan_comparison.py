@@ -24,6 +24,6 @@ def get_runs(scale):
 def draw(runs, scale):
     _, numbers = scores_of(runs, [score + ending for score in SCORES for ending in ENDINGS.values()])
     found = numbers["run"]
-    rows = [[name, *(f"{found[score + ending]:.3f}" for score in SCORES)] for name, ending in ENDINGS.items()]
+    rows = [[name, *(found[score + ending] for score in SCORES)] for name, ending in ENDINGS.items()]
     picture = Image.open(max((runs["run"] / "samples").glob("upscaled_*.png"))).quantize(96).convert("RGB")
     return Result(np.asarray(picture), [["", *SCORES], *rows], found)

@@ -52,7 +52,7 @@ def draw(runs, scale):
         )
         scores = workdir.read(folder / "evaluation.json")["scores"]
         numbers[name] = {key: scores[key]["value"] for key in SCORES if key in scores}
-        table.append([name, *(f"{numbers[name][key]:.2f}" if key in scores else "" for key in SCORES)])
+        table.append([name, *(numbers[name].get(key, "") for key in SCORES)])
     width = max(block.shape[1] for block in blocks)
     pad = lambda block: np.pad(block, [(0, 8), (0, width - block.shape[1]), (0, 0)], constant_values=255)
     return Result(np.concatenate([pad(block) for block in blocks]), table, numbers)

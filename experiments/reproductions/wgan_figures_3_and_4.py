@@ -52,7 +52,7 @@ def draw(runs, scale):
             when, fid = noted["fid"]
             agree = float(spearmanr(np.interp(when, rounds, values), fid).statistic)
             numbers[f"{title}, {kind}"] = {"rank correlation": agree, "last estimate": values[-1], "last FID": fid[-1]}
-            rows.append([f"{title}, {kind}", f"{agree:+.2f}", f"{fid[-1]:.2f}"])
+            rows.append([f"{title}, {kind}", agree, fid[-1]])
         above.set(title=title, xlabel="", ylabel="estimate")
         below.set(ylabel="FID", yscale="log")
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)

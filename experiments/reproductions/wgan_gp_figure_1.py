@@ -14,7 +14,7 @@ from gan_zoo.reproduce import Result
 
 PAPER = "Gulrajani et al. 2017, figure 1"
 COST = {"small": "4 minutes of one core", "paper": "an hour (estimated from the small one)"}
-DIFFERS = "small: four layers of 128 units and 2,000 rounds of five turns, deep critics eight layers; one seed"
+DIFFERS = "small: four layers of 128 units and 2,000 rounds of five turns, deep critics eight layers"
 NUMBERS = "clipped critics miss the higher moments; their gradients explode or vanish, the penalty's do not"
 
 SETS, KINDS = ("8gaussians", "25gaussians", "swissroll"), ("weight_clipping", "gradient_penalty")
@@ -71,7 +71,7 @@ def draw(runs, scale):
         below.hist(weights, np.linspace(-0.25, 0.25, 81), density=True, histtype="step", **plots.style(number))
         atclip = float((np.abs(weights) > 0.99 * np.abs(weights).max()).mean())
         numbers[kind] = {"gradients": norms, "at the largest weight": atclip}
-        rows.append([kind, *(f"{x:.3g}" for x in (norms[0], norms[-1], norms[0] / norms[-1], atclip))])
+        rows.append([kind, norms[0], norms[-1], norms[0] / norms[-1], atclip])
     above.set(title="gradient towards a layer's output", xlabel="layer", yscale="log")
     below.set(title="weights", yscale="log", ylabel="density")
     right.legend(loc="outside lower center", ncols=2)
