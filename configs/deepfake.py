@@ -21,6 +21,7 @@ SETTINGS = {
         "batch_size": 16,
         "rounds": ROUNDS,
         "around": {"rotation": 0.0, "scale": 0.0, "shift": 0.0, "flip": 0.0},
+        "same_mean": False,
         "encoder": {"width": 32, "code": 64},
         "decoder": {"width": 32},
         "optimizer": {

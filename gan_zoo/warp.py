@@ -63,6 +63,15 @@ def random_warp(
     return tuple(read(images, points, turned, moved, mirror).astype(images.dtype) for points in (bent, straight))
 
 
+def tinted(rng: jax.Array, images: jax.Array, most: float) -> jax.Array:
+    """Images [B, H, W, C] whose channels are scaled by 1 ± ``most`` and moved by ± ``most``, each sample by itself."""
+    if not most:
+        return images
+    uniform = draw(jax.random.uniform, rng, {"image": images}, 1, 1, images.shape[-1], 2)
+    around = most * (2 * uniform - 1)
+    return images * (1 + around[..., 0]) + around[..., 1]
+
+
 def similarity(points: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
     """a and b of the least sum of |a points + b - targets|^2 over complex points: rotation, scale and shift."""
     middle, goal = points.mean(), targets.mean()

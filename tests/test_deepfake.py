@@ -16,10 +16,11 @@ from gan_zoo.architectures import deepfake
 from gan_zoo.data import Spec
 from gan_zoo.errors import UserError
 from gan_zoo.game import Game
+from gan_zoo.models.deepfake import Model
 from gan_zoo.step import new_state
 from gan_zoo.trained import Trained
 from gan_zoo.translate import make_files
-from gan_zoo.warp import random_warp, similarity
+from gan_zoo.warp import random_warp, similarity, tinted
 
 KEY = jax.random.key(0)
 
@@ -72,6 +73,33 @@ def learner():
     spec, (phase,) = configs.build(config)
     state = new_state(phase.game, KEY, data.example(spec, 4))
     return Trained(config, spec, phase.game, state, 0)
+
+
+def test_tints_keep_shapes_and_differ_between_samples():
+    images = jnp.tile(jnp.asarray(noise(1, 8, 8, 3) / 127.5 - 1, jnp.float32), (4, 1, 1, 1))
+    made = np.asarray(tinted(KEY, images, 0.2))
+    assert np.abs(made - images).max() <= 0.4 and len(np.unique(made[:, 0, 0].round(4), axis=0)) == 4
+    for sample, of in zip(made.reshape(4, -1, 3), images.reshape(4, -1, 3), strict=True):
+        for channel in range(3):  # a line through what was given: its order and shape stay
+            slope, offset = np.polyfit(of[:, channel], sample[:, channel], 1)
+            assert abs(slope - 1) <= 0.2 and abs(offset) <= 0.2
+            np.testing.assert_allclose(sample[:, channel], slope * of[:, channel] + offset, atol=1e-5)
+    assert tinted(KEY, images, 0.0) is images
+
+
+def test_colours_of_the_first_face_are_moved_to_the_mean_of_the_other():
+    """A decoder that has learned nothing but a gray: its error tells where the first face's colours lie."""
+    spec = Spec("faces", (16, 16, 1), 0, (16, 16, 1))
+    batch = {"input": jnp.full((4, 16, 16, 1), -0.8), "image": jnp.full((4, 16, 16, 1), 0.4)}
+
+    def error(same_mean):
+        small = {"encoder": {"width": 4, "code": 4}, "decoder": {"width": 4}}
+        player = Model(same_mean=same_mean, **small).phases(spec)[0].game
+        nets = jax.tree.map(jnp.zeros_like, player.init(KEY, batch))  # all outputs are 0, the middle gray
+        return player.players["autoencoders"].loss(nets, batch, KEY, 0)[1][1]
+
+    assert error(False) == pytest.approx({"a": 0.4, "b": 0.2}, abs=1e-5)
+    assert error(True) == pytest.approx({"a": 0.2, "b": 0.2}, abs=1e-5)
 
 
 def test_each_decoder_learns_from_its_face_alone(learner):

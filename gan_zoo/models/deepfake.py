@@ -1,8 +1,9 @@
 """Deepfake: one encoder learns what two faces share, a decoder for each how that face looks; swapping them swaps faces.
 
 No paper: the code of the first deepfakes (2017), which faceswap keeps as its "original" model. The encoder is given
-warped faces, so that it cannot remember them. That code moves A's and B's networks in turn; here one step moves all,
-and the colours of A are not moved to B's mean.
+warped faces, so that it cannot remember them, and the colours of A are moved to B's mean, so that it cannot tell whose
+they are. That code moves A's and B's networks in turn, and knows the means of all faces; here one step moves all, and
+means are the minibatch's.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from gan_zoo import optimizers, two_domains
 from gan_zoo.data import Spec
 from gan_zoo.game import Batch, Game, Nets, Phase, Player, infer, run, run_each
 from gan_zoo.registry import find
-from gan_zoo.warp import random_warp
+from gan_zoo.warp import random_warp, tinted
 
 TITLES = ("A", "A by A's", "A by B's", "B", "B by B's", "B by A's")
 SIDES = (("input", "decoder_a"), ("image", "decoder_b"))
@@ -26,7 +27,10 @@ NETWORKS = ("encoder", "decoder_a", "decoder_b")
 @dataclass(frozen=True)
 class Model:
     """``warp`` off gives the encoder the faces as they are; ``around`` says how they are turned, scaled, shifted and
-    mirrored before (see ``random_warp``). ``ema_decay``, which the code lacks: of the networks.
+    mirrored before (see ``random_warp``). ``same_mean``: whether A's colours are moved to B's mean.
+
+    What the code lacks: ``colours``, by how much the encoder's faces are tinted at random, of the whole range, as
+    faceswap has come to do in other words; ``ema_decay`` of the networks.
     """
 
     architecture: str = "deepfake"
@@ -34,6 +38,8 @@ class Model:
     around: Mapping[str, float] = field(
         default_factory=lambda: {"rotation": 10.0, "scale": 0.05, "shift": 0.05, "flip": 0.4}
     )
+    same_mean: bool = True
+    colours: float = 0.0
     ema_decay: float = 0.0
     encoder: Mapping[str, Any] = field(default_factory=dict)
     decoder: Mapping[str, Any] = field(default_factory=dict)
@@ -63,13 +69,16 @@ class Model:
 
         def loss(nets, batch, rng, step):
             """The mean absolute error of both faces, in [0, 1]."""
-            pairs = [(batch[name], batch[name]) for name, _ in SIDES]
-            if self.warp:
-                pairs = [
-                    random_warp(key, face, **self.around)
-                    for key, (face, _) in zip(jax.random.split(rng), pairs, strict=True)
-                ]
-            features, encoding = run_each(encoder, nets["encoder"], *(given for given, _ in pairs))
+            faces = [batch[name] for name, _ in SIDES]
+            if self.same_mean:
+                faces[0] += (faces[1] - faces[0]).mean(axis=(0, 1, 2))
+            keys = jax.random.split(rng, 4)
+            pairs = [
+                random_warp(key, face, **self.around) if self.warp else (face, face)
+                for key, face in zip(keys, faces, strict=False)
+            ]
+            given = [tinted(key, face, self.colours) for key, (face, _) in zip(keys[2:], pairs, strict=True)]
+            features, encoding = run_each(encoder, nets["encoder"], *given)
             new, metrics = {"encoder": encoding}, {}
             for (_, name), shared, (_, target) in zip(SIDES, features, pairs, strict=True):
                 face, new[name] = run(decoder, nets[name], shared)
