@@ -10,7 +10,7 @@ EVERY = {"log_every": 20, "sample_every": 500, "checkpoint_every": 500}
 WHOLE = {"rounds": 10_000_000, "eval_samples": 50_000, "log_every": 100, "sample_every": 5000, "checkpoint_every": 5000}
 SETTINGS = {
     "emoji": {
-        "dataset": "emoji",
+        "dataset": "emoji:google",
         "image_shape": (32, 32, 3),
         "rounds": 100_000,
         "start": 4,

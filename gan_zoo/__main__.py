@@ -98,7 +98,7 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     parser.add_argument("--init-from")
     parser.add_argument("--num", type=int, default=16)
     parser.add_argument("--label", type=int)
-    parser.add_argument("--text", default="")
+    parser.add_argument("--text")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output")
     parser.add_argument("--checkpoint", type=int)

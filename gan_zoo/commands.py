@@ -35,9 +35,9 @@ def evaluate(args: argparse.Namespace, overrides: list[str]) -> None:
 
     from gan_zoo import trained, workdir
     from gan_zoo.devices import make_mesh, prepare
-    from gan_zoo.evaluate import LEAST, METRICS, Judge, evaluate, evaluate_folder, judge_of
+    from gan_zoo.evaluate import ALL, LEAST, METRICS, Judge, evaluate, evaluate_folder, judge_of
 
-    metrics, extractor = args.metrics.split(",") if args.metrics else METRICS, args.extractor or ""
+    metrics, extractor = args.metrics.split(",") if args.metrics else None, args.extractor or ""
     if args.num_samples is not None and args.num_samples < LEAST:
         raise UserError(f"--num-samples={args.num_samples}: scores need at least {LEAST}")
     if args.fake:
@@ -45,7 +45,7 @@ def evaluate(args: argparse.Namespace, overrides: list[str]) -> None:
             raise UserError("--fake scores all images of a folder: leave --workdir, --num-samples and --checkpoint out")
         prepare("float32")
         with jax.set_mesh(make_mesh()):
-            evaluation = evaluate_folder(args.fake, args.real or "", extractor, metrics)
+            evaluation = evaluate_folder(args.fake, args.real or "", extractor, metrics or METRICS)
     else:
         path = _needs_workdir(args)
         learned = trained.load(path, args.checkpoint)
@@ -53,7 +53,7 @@ def evaluate(args: argparse.Namespace, overrides: list[str]) -> None:
             judge = judge_of(learned.config)
             if args.real or extractor:
                 judge = Judge(args.real or judge.place[0], learned.spec.shape, 0, extractor)
-            evaluation = evaluate(learned, judge, args.num_samples or 0, metrics, path / "samples")
+            evaluation = evaluate(learned, judge, args.num_samples or 0, metrics or ALL, path / "samples")
         asked = (args.checkpoint, args.num_samples, args.metrics, args.real, args.extractor)
         if jax.process_index() == 0 and not any(asked):  # the run's own protocol
             evaluation = {**(workdir.read(path / "evaluation.json") or {}), **evaluation}
@@ -161,13 +161,13 @@ def sample(args: argparse.Namespace, overrides: list[str]) -> None:
     import numpy as np
 
     from gan_zoo import figures, trained
-    from gan_zoo.styles import truncated_samples
+    from gan_zoo.styles import truncation
 
     learned = trained.load(_needs_workdir(args), args.checkpoint)
-    if args.truncation == 1:
-        images = learned.sample(args.seed, args.num, args.label, args.text)
-    else:
-        images = truncated_samples(learned, args.num, args.seed, args.label, args.truncation, args.cutoff)
+    if args.cutoff and args.truncation == 1:
+        raise UserError("--cutoff says how many layers --truncation changes: give both")
+    given = truncation(learned, args.truncation, args.cutoff) if args.truncation != 1 else None
+    images = learned.sample(args.seed, args.num, args.label, args.text, given)
     output = Path(args.output or Path(args.workdir, "samples", f"samples_{args.num}_seed_{args.seed}.png"))
     output.parent.mkdir(parents=True, exist_ok=True)
     if images.ndim == 2:

@@ -161,8 +161,9 @@ def build(config: ConfigDict) -> tuple[data.Spec, list[Phase]]:
     for name in config.phases:
         choose("phase", name, [phase.name for phase in played])
     for phase in played:
-        game = dataclasses.replace(phase.game, compute=compute)
         rounds = min(config.rounds, config.phases.get(phase.name, phase.rounds or config.rounds))
+        game = phase.paced(rounds) if phase.paced and rounds != phase.rounds else phase.game
+        game = dataclasses.replace(game, compute=compute)
         size = phase.batch_size or config.batch_size
         phases.append(dataclasses.replace(phase, game=game, rounds=rounds, batch_size=size))
     return spec, phases

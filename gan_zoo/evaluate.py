@@ -32,8 +32,8 @@ from gan_zoo.metrics.repeats import NEAR, PAIRS, repeated_share
 from gan_zoo.metrics.seen import CHUNK, Seen, look, nearest, reference, remembered
 from gan_zoo.predictions import prediction_scores
 from gan_zoo.reconstructions import reconstruction_scores
+from gan_zoo.style_scores import STYLE_METRICS, style_scores
 from gan_zoo.superresolution import superresolution_scores
-from gan_zoo.trained import CHUNK as DRAWN
 from gan_zoo.trained import Trained
 from gan_zoo.translations import translation_scores
 
@@ -43,6 +43,7 @@ SPLITS, NEIGHBOURS, SUBSETS, SUBSET_SIZE = 10, 5, 100, 1000
 LEAST = max(SPLITS, NEIGHBOURS + 1)  # samples that the scores need
 NEIGHBOURHOOD = ("precision", "recall", "density", "coverage")
 METRICS = ("fid", "kid", "inception_score", *NEIGHBOURHOOD)
+ALL = (*METRICS, *STYLE_METRICS)
 # Of a score; all else is its protocol.
 RESULTS = {"value", "spread", "values", "over_splits", "each_way", "each_frame", "floor", "at_floor"}
 log = logging.getLogger("gan_zoo")
@@ -169,7 +170,7 @@ def evaluate(
     trained: Trained,
     judge: Judge | None = None,
     samples: int = 0,
-    metrics: Sequence[str] = METRICS,
+    metrics: Sequence[str] = ALL,
     pictures: Path | None = None,
 ) -> dict[str, Any]:
     """{"step": global round, "scores": {name: {"value": ..., its protocol}}}; every process must call it.
@@ -177,7 +178,7 @@ def evaluate(
     Args:
         judge: None is the data set that was trained on.
         samples: how many are made; 0 is the config's number.
-        metrics: of METRICS; what belongs to the data (modes, label accuracy) and to the member comes beside them.
+        metrics: of ALL; what belongs to the data (modes, label accuracy) and to the member comes beside them.
         pictures: a folder for nearest_STEP.png: samples, each with the training images that are nearest beside it.
 
     Raises:
@@ -185,7 +186,7 @@ def evaluate(
     """
     config = trained.config
     for metric in metrics:
-        choose("metric", metric, METRICS)
+        choose("metric", metric, ALL)
     if samples and samples < LEAST:
         raise UserError(f"{samples} samples cannot be scored: take at least {LEAST}")
     judge, number = judge or judge_of(config), samples or config.eval_samples
@@ -223,8 +224,9 @@ def evaluate(
     scores |= prediction_scores(trained, number, {**how, "shape": list(trained.spec.shape)})
     scores |= reconstruction_scores(trained, number, {**how, "shape": list(trained.spec.shape)})
     scores |= caption_scores(trained, judge, number, how)
+    scores |= style_scores(trained, judge, number, metrics, how)
     scores |= superresolution_scores(trained, how, pictures and pictures / f"upscaled_{trained.step:07d}.png")
-    whole = -(-number // DRAWN) * DRAWN  # a member's own scores are means over whole chunks
+    whole = -(-number // trained.at_once) * trained.at_once  # a member's own scores are means over whole chunks
     for name, value in trained.scores(number, SEED).items():
         scores[name] = {"value": value, **how, "rounding": "none", "fake_samples": whole}
     return {"step": trained.step, "scores": scores}

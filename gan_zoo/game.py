@@ -103,7 +103,8 @@ class Game:
 class Phase:
     """A game, how many rounds of it are played and with how large minibatches; 0 is what the config says.
 
-    ``constants`` loads networks from files.
+    ``constants`` loads networks from files. ``paced``: the game of a phase of another length, where it depends on that,
+    as a fade does.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Phase:
     constants: Callable[[], Nets] = dict
     rounds: int = 0
     batch_size: int = 0
+    paced: Callable[[int], Game] | None = None
 
     @property
     def images(self) -> int:

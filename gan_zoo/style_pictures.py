@@ -1,5 +1,6 @@
 """Pictures of what a StyleGAN's styles do, in the layouts of the paper's figures."""
 
+from functools import partial
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ from gan_zoo.trained import Trained
 
 PSI = (1.0, 0.7, 0.5, 0.0, -0.5, -1.0)  # of the truncation picture (figure 8)
 NOISES = 100  # noise images over which the deviation is taken (figure 4)
+UNCURATED = 8  # rows and columns of samples (figure 2)
 MILLISECONDS = 80  # that a frame of a walk is shown
 
 
@@ -37,7 +39,7 @@ def noise_picture(trained: Trained, number: int = 4, draws: int = 4, seed: int =
     w = truncated(trained, styles_of(trained, *latents_of(trained, number, seed)), psi)
     every = np.stack([draw(trained, w, seed) for seed in range(NOISES)])
     gray = np.clip(every, -1, 1).mean(axis=-1, keepdims=True)
-    deviation = np.broadcast_to(np.clip(8 * gray.std(axis=0) - 1, -1, 1), every.shape[1:])
+    deviation = np.broadcast_to(np.clip(4 * gray.std(axis=0) - 1, -1, 1), every.shape[1:])  # 0 is black, at -1
     columns = [draw(trained, w, noise=False), *every[:draws], deviation]
     titles = ["no noise", *(f"noise {i + 1}" for i in range(draws)), "deviation x4"]
     return figures.headed(figures.grid(np.stack(columns, axis=1)), titles)
@@ -64,13 +66,14 @@ def walks(trained: Trained, number: int = 3, steps: int = 10, seed: int = 0, psi
 
 
 def save_pictures(trained: Trained, folder: Path, seed: int = 0, psi: float = 1.0) -> list[Path]:
-    """Writes mixing.png, noise.png, truncation.png, walk.png and walk.gif into a folder: the files."""
+    """Writes mixing.png, noise.png, truncation.png, uncurated.png, walk.png and walk.gif into a folder: the files."""
     walk = walks(trained, seed=seed, psi=psi)
     pictures = {
         "mixing": mixing_picture(trained, seed=seed, psi=psi),
         "noise": noise_picture(trained, seed=seed, psi=psi),
         "truncation": truncation_picture(trained, seed=seed),
         "walk": figures.headed(figures.grid(walk), ["rows by turns: in z, in w"]),
+        "uncurated": figures.grid(trained.sample(seed, UNCURATED**2).reshape(2 * (UNCURATED,) + trained.spec.shape)),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, pixels in pictures.items():
@@ -92,12 +95,10 @@ def save_projections(
     Raises:
         UserError: the run has no styles, or the maps are unknown or have no weights here.
     """
-    styles_of(trained, np.zeros((1, trained.latents(1)["noise"].shape[1]), np.float32))  # refuses runs without styles
-    compare = lambda a, b: jnp.mean((a - b) ** 2, axis=(1, 2, 3))
+    latents_of(trained, 1, 0)  # refuses runs without styles
+    compare = lambda a, b, rng: jnp.mean((a - b) ** 2, axis=(1, 2, 3))
     if maps:
-        seen = perceptual(maps)
-        variables = seen.load()
-        pixels, compare = compare, lambda a, b: pixels(*(seen.features(variables, x) for x in (a, b)))
+        compare = partial(perceptual(maps).distances, perceptual(maps).load())
     w, history = project(trained, images, compare)
     found = draw(trained, truncated(trained, w), noise=False)
     pairs = np.stack([images / np.float32(127.5) - 1, found], axis=1)

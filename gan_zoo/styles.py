@@ -26,15 +26,17 @@ def styles_of(trained: Trained, noise: np.ndarray, labels: np.ndarray | None = N
     Raises:
         UserError: the run has no styles.
     """
-    if "style" not in trained.game.probes:
-        raise UserError(
-            f"{trained.config.model} with {trained.config.architecture} has no styles: name a StyleGAN's run"
-        )
+    _check(trained)
     return trained.probe("style", noise, labels, key="noise")
 
 
 def latents_of(trained: Trained, number: int, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Latents z [N, Z] and, where the data has them, labels [N] in turn."""
+    """Latents z [N, Z] and, where the data has them, labels [N] in turn.
+
+    Raises:
+        UserError: the run has no styles.
+    """
+    _check(trained)
     labels = np.arange(number) % trained.spec.classes if trained.spec.classes else None
     return trained.latents(number, seed)["noise"], labels
 
@@ -70,23 +72,17 @@ def truncated(trained: Trained, w: np.ndarray, psi: float = 1.0, cutoff: int = 0
     return each
 
 
-def truncated_samples(
-    trained: Trained, number: int, seed: int, label: int | None, psi: float, cutoff: int = 0
-) -> np.ndarray:
-    """Truncated samples float [number, H, W, C] in [-1, 1], of the latents that ``Trained.latents`` draws.
+def truncation(trained: Trained, psi: float, cutoff: int = 0) -> dict[str, np.ndarray]:
+    """What ``Trained.sample`` is given so that the first ``cutoff`` (0: all) layers' styles keep ``psi`` of themselves.
 
     Raises:
-        UserError: the run has no styles, or the label or the layers are not there.
+        UserError: the run has no styles, or not so many layers.
     """
-    noise, labels = latents_of(trained, number, seed)
-    if label is not None:
-        if not 0 <= label < trained.spec.classes or not trained.config.conditional:
-            raise UserError(f"label {label}: this run was trained without it")
-        labels = np.full(number, label)
-    w = styles_of(trained, noise, labels)
-    if not 0 <= cutoff <= layers_of(trained):
-        raise UserError(f"--cutoff={cutoff}: the run has {layers_of(trained)} layers with styles")
-    return draw(trained, truncated(trained, w, psi, cutoff), seed)
+    _check(trained)
+    layers = layers_of(trained)
+    if not 0 <= cutoff <= layers:
+        raise UserError(f"--cutoff={cutoff}: the run has {layers} layers with styles")
+    return {"truncation": np.where(np.arange(layers) < (cutoff or layers), np.float32(psi), 1)[None]}
 
 
 def draw(trained: Trained, w: np.ndarray, seed: int = 0, noise: bool = True) -> np.ndarray:
@@ -123,13 +119,13 @@ def mixing_distances(trained: Trained, number: int = 500, seed: int = 0) -> dict
 
 
 def project(
-    trained: Trained, images: np.ndarray, distance: Callable[[jax.Array, jax.Array], jax.Array], rounds: int = 500
+    trained: Trained, images: np.ndarray, distance: Callable[..., jax.Array], rounds: int = 500
 ) -> tuple[np.ndarray, np.ndarray]:
     """The styles whose images are nearest to given ones, by gradient steps from the average.
 
     Args:
         images: uint8 [N, H, W, C].
-        distance: of images [N, H, W, C] in [-1, 1]: [N].
+        distance: (made, given, rng) -> [N], of images [N, H, W, C] in [-1, 1].
 
     Returns:
         w [N, W] and the distances at each round [rounds, N].
@@ -139,23 +135,28 @@ def project(
     synthesis, example = trained.game.probes["synthesis_without_noise"], data.example(trained.spec, len(images))
     optimizer = optax.adam(optax.cosine_decay_schedule(0.05, rounds))
 
-    def away(w):
+    def away(w, rng):
         made = synthesis(trained.nets, {**example, "w": jnp.repeat(w[:, None], layers, axis=1)}, jax.random.key(0))
-        apart = distance(made, target)
+        apart = distance(made, target, rng)
         return apart.sum(), apart
 
     @jax.jit
-    def step(w, state):
-        gradient, apart = jax.grad(away, has_aux=True)(w)
+    def step(w, state, rng):
+        gradient, apart = jax.grad(away, has_aux=True)(w, rng)
         updates, state = optimizer.update(gradient, state)
         return optax.apply_updates(w, updates), state, apart
 
     w = jnp.repeat(jnp.asarray(mean)[None], len(images), axis=0)
     state, history = optimizer.init(w), []
-    for _ in range(rounds):
-        w, state, apart = step(w, state)
+    for rng in jax.random.split(jax.random.key(0), rounds):
+        w, state, apart = step(w, state, rng)
         history.append(apart)
     return np.asarray(w), np.asarray(jnp.stack(history))
+
+
+def _check(trained: Trained) -> None:
+    if "style" not in trained.game.probes:
+        raise UserError(f"{trained.config.model} ({trained.config.architecture}) has no styles: name a StyleGAN's run")
 
 
 def _sizes(trained: Trained) -> list[int]:

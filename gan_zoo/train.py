@@ -26,7 +26,7 @@ from gan_zoo.data import captioned
 from gan_zoo.data.feed import Feed
 from gan_zoo.devices import check_batch, float_type, make_mesh, prepare
 from gan_zoo.errors import UserError
-from gan_zoo.evaluate import evaluate, judge_of, summary
+from gan_zoo.evaluate import METRICS, evaluate, judge_of, summary
 from gan_zoo.game import Phase
 from gan_zoo.log import Log
 from gan_zoo.rounds import States, apart, compile_rounds, side_by_side
@@ -202,7 +202,7 @@ class Run:
                     for seed, state in self._each(states):
                         self._pictures(seed, number, state, now)
                 scores: list[float | None] = [None] * len(self.seeds)
-                if due(config.eval_every) or (now == self.ends[-1] and (config.eval_every or config.best_score)):
+                if due(config.eval_every) or (last and (config.eval_every or config.best_score)):
                     try:
                         scores = self._watch(number, states, now)
                     except UserError:  # a score that cannot be had: what was played is not lost
@@ -302,7 +302,7 @@ class Run:
         lines = []
         for i, (seed, state) in enumerate(self._each(states)):
             samples = self.config.watch_samples
-            evaluation = evaluate(self._trained(seed, number, state, now), self.judge, samples)
+            evaluation = evaluate(self._trained(seed, number, state, now), self.judge, samples, METRICS)
             line = watch.line(evaluation, samples, self.log.gradients(i))
             self._note(seed, line)
             lines.append(line)

@@ -3,6 +3,7 @@
 gan_zoo.load("runs/dcgan-digits").sample(seed=0, num=16)
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +24,7 @@ from gan_zoo.errors import UserError, choose
 from gan_zoo.game import Batch, Game, Nets, constrain
 from gan_zoo.step import State, state_shapes
 
-CHUNK = 512  # samples that are made at once
+CHUNK, PIXELS = 512, 512 * 64 * 64  # samples that are made at once, and their pixels, at most
 MADE = 64  # images that are made of others at once
 TRANSLATE = ("sample", "back")
 SHOWN = 16  # held-out examples in a picture
@@ -51,31 +52,49 @@ class Trained:
         self.views = {name: _compiled(view) for name, view in game.views.items()}
         self.dtype = float_type(config.precision)
 
-    def sample(self, seed: int = 0, num: int = 16, label: int | None = None, text: str = "") -> np.ndarray:
+    def sample(
+        self,
+        seed: int = 0,
+        num: int = 16,
+        label: int | None = None,
+        text: str | None = None,
+        given: Mapping[str, np.ndarray] | None = None,
+    ) -> np.ndarray:
         """Images float [num, H, W, C] in [-1, 1] (2-D sets: [num, 2]); of one class or one text if that is given.
+
+        Args:
+            given: what else batches have, as in ``chunks``.
 
         Raises:
             UserError: a label or a text that the data or the game does not have, or cannot read.
         """
-        if text and not self.spec.text_shape:
-            raise UserError(f"text {text!r}: this run was trained without captions (config.dataset=captioned:DATA)")
-        if text:
-            return self.generate(num, np.zeros(num, np.int32), seed, text)["image"]
         if num < 1:
             raise UserError(f"cannot draw {num} samples: ask for at least one")
+        if text is not None and not self.spec.text_shape:
+            raise UserError(f"text {text!r}: this run was trained without captions (config.dataset=captioned:DATA)")
+        if text is not None:
+            return self.generate(num, np.zeros(num, np.int32), seed, text)["image"]
         if label is not None and not self.spec.classes:
             raise UserError(f"label {label}: {self.spec.name} has no labels")
         if label is not None and not 0 <= label < self.spec.classes:
             raise UserError(f"label {label}: {self.spec.name} has {self.spec.classes} classes, counted from 0")
         labels = np.arange(num) % max(self.spec.classes, 1) if label is None else np.full(num, label)
-        made = self.generate(num, labels, seed)
+        made = self.generate(num, labels, seed, given=given)
         if label is not None and "label" not in made:
             raise UserError(f"label {label}: this run was trained without labels (config.conditioning)")
         return made["image"]
 
-    def generate(self, num: int, labels: np.ndarray, seed: int = 0, text: str = "") -> dict[str, np.ndarray]:
+    def generate(
+        self,
+        num: int,
+        labels: np.ndarray,
+        seed: int = 0,
+        text: str | None = None,
+        given: Mapping[str, np.ndarray] | None = None,
+    ) -> dict[str, np.ndarray]:
         """A generated batch of ``num`` samples, with what they were made from; labels [num], or one text."""
-        given = {"text": captioned.encode(self.config.dataset, [text])[:, None]} if text else {}
+        if text is not None:
+            given = {"text": captioned.encode(self.config.dataset, [text])[:, None]}
         made = list(self.chunks(num, labels, seed, given=given))
         return {key: np.concatenate([chunk[key] for chunk in made]) for key in made[0]}
 
@@ -87,17 +106,22 @@ class Trained:
         view: str = "sample",
         given: Mapping[str, np.ndarray] | None = None,
     ) -> Iterator[dict[str, np.ndarray]]:
-        """The same by any such view, in parts of at most CHUNK samples; batches take ``given`` [1 or num, ...] over."""
-        key = jax.random.key(seed)
-        for number, start in enumerate(range(0, num, CHUNK)):
+        """The same by any such view, in parts of ``at_once``; batches take ``given`` [1 or num, ...] over."""
+        key, size = jax.random.key(seed), self.at_once
+        for number, start in enumerate(range(0, num, size)):
             # All chunks have one shape, so that one program makes them; the last one's surplus is dropped.
-            wanted = np.resize(labels[start : start + CHUNK], CHUNK if num > CHUNK else num)
+            wanted = np.resize(labels[start : start + size], min(num, size))
             rows = np.arange(start, start + len(wanted))
             batch = self.batch(rows, wanted)
             for name, x in (given or {}).items():
                 batch[name] = x[rows % len(x)].astype(self.dtype if np.issubdtype(x.dtype, np.floating) else x.dtype)
             made = self.views[view](self.nets, batch, jax.random.fold_in(key, number))
             yield {k: np.asarray(v)[: num - start] for k, v in made.items()}
+
+    @property
+    def at_once(self) -> int:
+        """How many samples are made at once: fewer of large images."""
+        return max(1, min(CHUNK, PIXELS // math.prod(self.spec.shape[:2])))
 
     def latents(self, num: int, seed: int = 0) -> dict[str, np.ndarray]:
         """What samples are made of, by name, such as {"noise": [num, Z]}: to be changed, and given to ``draw``.
@@ -230,8 +254,8 @@ class Trained:
         if self.game.scores is None:
             return {}
         score, key = _compiled(self.game.scores), jax.random.key(seed)
-        batch = data.example(self.spec, CHUNK, self.dtype)
-        parts = [score(self.nets, batch, jax.random.fold_in(key, i)) for i in range(-(-num // CHUNK))]
+        batch = data.example(self.spec, self.at_once, self.dtype)
+        parts = [score(self.nets, batch, jax.random.fold_in(key, i)) for i in range(-(-num // self.at_once))]
         return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
 
 

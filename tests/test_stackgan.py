@@ -78,6 +78,8 @@ def test_mismatched_images_are_of_another_class():
     other = lambda kind: Model(mismatched=kind)._other(image, {"label": label}).ravel().tolist()
     assert other("example") == [4, 0, 1, 2, 3]
     assert other("class") == [4, 0, 0, 2, 3]
+    label = jnp.array([0, 0, 0, 1, 0])
+    assert other("class") == [3, 3, 3, 2, 3]  # however many of the class stand before
 
 
 @pytest.fixture(scope="module")
@@ -109,19 +111,36 @@ def test_samples_of_both_stages_show_one_scene(phases):
     before = Trained(config, spec, played[0].game, first, 2).view("sample", batch)["image"]
     after = Trained(config, spec, played[1].game, second, 2)
     assert before.shape == (4, 16, 16, 1)
+    shown = after.view("stage1", batch)["image"]
+    # The second phase has the averaged first stage.
+    np.testing.assert_allclose(before, shown, atol=1e-6)
     rows = after.view("stages", {**batch, "image": batch["image"] + 0.25})["image"]
     assert rows.shape == (4, 3, 16, 16, 1)
-    np.testing.assert_array_equal(rows[:, 0], after.view("stage1", batch)["image"])
+    np.testing.assert_array_equal(rows[:, 0], shown)
     np.testing.assert_array_equal(rows[:, 1], after.view("sample", batch)["image"])
     assert (rows[:, 2] == 0.25).all()
 
 
-def test_fine_tuning_moves_both_stages():
-    config = small("config.fine_tuned=True")
+def test_fine_tuning_goes_on_with_the_first_stage_at_a_part_of_its_rate():
+    config = small("config.fine_tuned=True", "config.fine_tuning_rate=0.25")
     _, played = configs.build(config)
-    assert played[1].game.players["generator"].owns == ("stage2", "stage1")
+    owns = {name: player.owns for name, player in played[1].game.players.items()}
+    assert owns == {
+        "discriminator1": ("discriminator1",),
+        "generator1": ("stage1",),
+        "discriminator": ("discriminator2",),
+        "generator": ("stage2",),
+    }
     state, history, _ = play(config, 1, 1, phase=1)
-    assert np.isfinite(history[0]["generator/loss"])
+    metrics = history[0]
+    parts = metrics["generator1/adversarial"] + 2 * metrics["generator1/divergence"] + metrics["generator1/of_stage2"]
+    assert metrics["generator1/loss"] == pytest.approx(parts, rel=1e-5)
+    # Adam's first step moves every number by its rate.
+    moved = {name: metrics[f"{name}/update_norm"] for name in owns}
+    counts = {name: sum(x.size for x in jax.tree.leaves(state.nets[own]["params"])) for name, (own,) in owns.items()}
+    for name, rate in (("generator1", 0.25), ("discriminator1", 0.25), ("generator", 1), ("discriminator", 1)):
+        assert moved[name] <= 1.01 * rate * 2e-4 * counts[name] ** 0.5
+        assert moved[name] >= 0.7 * rate * 2e-4 * counts[name] ** 0.5
 
 
 def test_text_chooses_what_is_drawn(phases):

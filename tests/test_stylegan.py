@@ -1,5 +1,8 @@
 """StyleGAN and ProGAN: networks that grow, what a phase hands to the next, and what styles do."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,10 +11,12 @@ from tools import PROJECT, shrunk
 from tools import play as play_on
 
 from gan_zoo import config as configs
-from gan_zoo import data, styles
+from gan_zoo import data, style_scores, styles
 from gan_zoo.architectures import progan, stylegan
 from gan_zoo.errors import UserError
 from gan_zoo.layers import Conv, EqualizedDense, average_pool, blur, pixel_norm, upsample
+from gan_zoo.metrics.extractors import Extractor
+from gan_zoo.metrics.separability import linear_separability
 from gan_zoo.models.stylegan import at
 from gan_zoo.step import new_state, train_step
 from gan_zoo.trained import Trained
@@ -176,6 +181,19 @@ def test_phases_and_their_lengths():
     assert [at((1, 2), level) for level in range(4)] == [1, 2, 2, 2]
 
 
+@pytest.mark.parametrize("override", ["config.rounds=4", "config.phases={'8-fade': 4}"])
+def test_a_shorter_fade_ends_too(override):
+    config, spec, phases = build()
+    if override.startswith("config.rounds"):
+        config.rounds = 4
+    else:
+        config.phases = {"8-fade": 4}
+    fading = next(phase for phase in configs.build(config)[1] if phase.name == "8-fade")
+    assert fading.rounds == 4
+    (_, _, end, _) = play([fading], spec, rounds=4)[0]
+    assert float(end.nets["generator"]["fade"]["alpha_8"]) == 1
+
+
 @pytest.mark.parametrize("name, millions, last", [("paper", 25, "1024"), ("progan", 12, "1024")])
 def test_papers_settings_show_as_many_images(name, millions, last):
     config = configs.load(str(PROJECT / f"configs/stylegan.py:{name}"), [])
@@ -203,9 +221,9 @@ def test_a_phase_carries_networks_and_averages_over_and_fades_step_by_step(grown
             old["params"]["synthesis"],
             {k: new["params"]["synthesis"][k] for k in old["params"]["synthesis"]},
         )
-    assert float(start.nets["generator"]["fade"]["alpha"]) == 0
+    assert float(start.nets["generator"]["fade"]["alpha_8"]) == 0
     rounds = round(20_000 / 32)
-    assert float(faded.nets["generator"]["fade"]["alpha"]) == pytest.approx(2 / rounds)
+    assert float(faded.nets["generator"]["fade"]["alpha_8"]) == pytest.approx(2 / rounds)
     assert "fade" not in last.nets["generator"]
     counts = [leaf for leaf in jax.tree.leaves(last.opt) if leaf.ndim == 0]
     assert counts and all(int(count) == 0 for count in counts)  # optimizers start fresh
@@ -237,6 +255,62 @@ def test_styles_of_a_run(grown):
     assert styles.groups(run) == {"coarse": slice(0, 2), "fine": slice(2, 4)}
 
 
+def test_truncated_samples(grown):
+    config, spec, played = grown
+    phase, _, state, _ = played[-1]
+    run = Trained(config, spec, phase.game, state, 0)
+    strength = lambda value: jax.tree_util.tree_map_with_path(
+        lambda path, x: jnp.full_like(x, value) if "noise" in str(path[-1]) else x, state.ema["generator"]
+    )
+    run.nets = {**run.nets, "generator": strength(0.1)}
+    made = lambda psi, cutoff=0: run.sample(3, 6, given=styles.truncation(run, psi, cutoff))
+    assert np.ptp(made(0.0), axis=0).max() < 1e-6  # one image, noise and all
+    assert np.ptp(made(0.0, cutoff=2), axis=0).max() > 1e-3
+    run.nets = {**run.nets, "generator": strength(0.0)}
+    noise, labels = run.latents(6)["noise"], np.arange(6, dtype=np.int32)
+    batch = {**data.example(spec, 6, labels=labels), "noise": noise, **styles.truncation(run, 0.5, 3)}
+    w = styles.truncated(run, styles.styles_of(run, noise, labels), 0.5, 3)
+    np.testing.assert_allclose(run.view("sample", batch)["image"], styles.draw(run, w), atol=1e-5)
+    np.testing.assert_allclose(made(1.0), run.sample(3, 6), atol=1e-5)  # of the same latents
+    with pytest.raises(UserError, match="4 layers"):
+        styles.truncation(run, 0.5, 5)
+
+
+def test_scores_of_latents(grown):
+    """Of a network whose image is a linear map of w, the path length is known."""
+    config, spec, played = grown
+    phase, _, state, _ = played[-1]
+    matrix = np.asarray(normal(8, 64)) / 8
+    image = lambda nets, batch, rng: (batch["w"][:, 0] @ matrix).reshape(-1, 8, 8, 1)
+    style = lambda nets, batch, rng: batch["noise"]
+    game = replace(phase.game, probes={"style": style, "synthesis": image})
+    run = Trained(config, spec, game, state, 0)
+    seen = Extractor(lambda variables, x: ((x / 127.5 - 1).reshape(len(x), -1), None), {}, {"extractor": "pixels"})
+    judge = SimpleNamespace(extractor=seen, classifier=None)
+    found = style_scores.style_scores(run, judge, 400, ("path_length",), {"seed": 0})
+    a, b = np.split(styles.latents_of(run, 800, 0)[0], 2)
+    lengths = np.sum(((b - a) @ matrix) ** 2, axis=1)
+    low, high = np.percentile(lengths, 1, method="lower"), np.percentile(lengths, 99, method="higher")
+    kept = lengths[(lengths >= low) & (lengths <= high)]
+    assert found["ppl_w"]["value"] == pytest.approx(kept.mean(), rel=0.02)
+    assert found["ppl_z"]["value"] != found["ppl_w"]["value"] and found["ppl_z"]["extractor"] == "pixels"
+    assert set(found) == {"ppl_z", "ppl_w"}
+
+
+def test_separability_of_what_a_plane_parts_and_of_what_it_does_not():
+    x = np.asarray(normal(4000, 3))
+    sure = lambda y: np.where(y, 0.9, 0.1)[:, None]
+    assert linear_separability(x, sure(x[:, 0] > 0)) == pytest.approx(1, abs=0.05)
+    coin = np.asarray(jax.random.bernoulli(KEY, 0.5, (4000,)))
+    assert linear_separability(x, sure(coin)) == pytest.approx(2, abs=0.02)  # exp(ln 2): nothing is known
+    assert linear_separability(x, np.concatenate([sure(coin)] * 2, axis=1)) == pytest.approx(4, abs=0.1)
+    assert linear_separability(x, sure(np.ones(4000, bool))) == 1
+    half = np.where(np.arange(4000) < 2000, 0.5 + 0.4 * np.sign(x[:, 0]), 0.5 + 0.1 * np.sign(x[:, 1]))
+    assert linear_separability(x, half[:, None]) == pytest.approx(1, abs=0.05)  # the unsure half does not count
+    with pytest.raises(UserError, match="do not fit together"):
+        linear_separability(x, sure(coin)[:10])
+
+
 def test_projection_finds_an_image_that_the_network_makes(grown):
     config, spec, played = grown
     phase, _, state, _ = played[-1]
@@ -244,7 +318,8 @@ def test_projection_finds_an_image_that_the_network_makes(grown):
     w = styles.styles_of(run, np.asarray(normal(3, 8)), np.arange(3))
     made = styles.draw(run, styles.truncated(run, w), noise=False)
     target = np.asarray(np.clip(np.rint((made + 1) * 127.5), 0, 255), np.uint8)
-    _, history = styles.project(run, target, lambda a, b: jnp.mean((jnp.clip(a, -1, 1) - b) ** 2, axis=(1, 2, 3)), 200)
+    distance = lambda a, b, rng: jnp.mean((jnp.clip(a, -1, 1) - b) ** 2, axis=(1, 2, 3))
+    _, history = styles.project(run, target, distance, 200)
     assert (history[-1] < 0.5 * history[0]).all() and history[-1].min() < 0.01 * history[0].min()
 
 
@@ -256,6 +331,8 @@ def test_projection_finds_an_image_that_the_network_makes(grown):
         (["config.start=16"], "8 pixels"),
         (["config.architecture=progan"], "config.mixing=0"),
         (["config.dataset=25gaussians"], "shape"),
+        (["config.thousands=(0.0,)", "config.fading_thousands=(0.0,)"], "images to show"),
+        (["config.mixing=1.5"], "probability"),
     ],
 )
 def test_settings_that_do_not_fit(overrides, words):

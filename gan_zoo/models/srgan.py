@@ -81,7 +81,7 @@ class Model:
         def generator_loss(nets, batch, rng, step):
             made, variables = run(generator, nets["generator"], shrunk(batch["image"]))
             pixels = jnp.mean((made - batch["image"]) ** 2)
-            content = maps.distance(nets["maps"], soft(made), soft(batch["image"]), rng) if maps else pixels
+            content = maps.distances(nets["maps"], soft(made), soft(batch["image"]), rng).mean() if maps else pixels
             on_fake, _ = run(discriminator, nets["discriminator"], *shifted(rng, self.shift, soft(made)))
             adversarial = losses.non_saturating_generator(on_fake)
             total = self.content_weight * content + self.pixel_weight * pixels + self.adversarial_weight * adversarial

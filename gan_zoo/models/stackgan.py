@@ -4,7 +4,7 @@ The discriminators are matching-aware (section 3.3): a real image with another's
 the second phase nobody moves the first stage, unless it is fine-tuned.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -32,7 +32,9 @@ class Model:
 
     ``divergence_weight`` is for the mean over code and minibatch, as in the authors' code; ``augmentation`` unset is
     the paper's ablation. ``mismatched``: whose text is the wrong one, an image's of another "class" (the paper's), any
-    other "example"'s, or "none": then discriminators are not matching-aware. ``ema_decay`` is not the paper's.
+    other "example"'s, or "none": then discriminators are not matching-aware. ``fine_tuned``: in the second phase the
+    first stage's players go on, at ``fine_tuning_rate`` times their rates, and its generator serves the second stage as
+    well (by one optimizer; the authors' code has one for each end). ``ema_decay`` is not the paper's.
     """
 
     architecture: str = "stackgan"
@@ -42,6 +44,7 @@ class Model:
     divergence_weight: float = 2.0
     mismatched: str = "class"
     fine_tuned: bool = False
+    fine_tuning_rate: float = 0.1
     noise_size: int = 100
     ema_decay: float = 0.0
     stage1: Mapping[str, Any] = field(default_factory=dict)
@@ -86,10 +89,11 @@ class Model:
             }
 
         def init2(rng: jax.Array, batch: Batch) -> Nets:
-            keys = jax.random.split(rng, 4)
+            keys = jax.random.split(rng, 5)
             z, text = whole(keys[0], batch), batch["text"][:, 0]
             image = shrink(batch["image"])
-            return {
+            judge1 = {"discriminator1": discriminator.init(keys[4], image, text, train=True)}
+            return (judge1 if self.fine_tuned else {}) | {
                 "stage1": stage1.init(keys[1], text, z["noise"], z["augmentation"], train=True),
                 "stage2": stage2.init(keys[2], image, text, z["augmentation2"], train=True),
                 "discriminator2": discriminator.init(keys[3], batch["image"], text, train=True),
@@ -100,13 +104,15 @@ class Model:
             return image, divergence, {"stage1": variables}
 
         def imitate2(nets: Nets, batch: Batch, text: jax.Array, rng: jax.Array):
-            moved = {}
-            if self.fine_tuned:
-                (small, *_), moved["stage1"] = make(run, nets, batch, text, rng)
-            else:
-                small = make(infer, nets, batch, text, rng)[0]
-            (image, *divergence), moved["stage2"] = refine(run, nets, batch, small, text, rng)
-            return image, divergence, moved
+            made = make(run, nets, batch, text, rng)[0] if self.fine_tuned else make(infer, nets, batch, text, rng)
+            small = made[0]
+            (image, *divergence), variables = refine(run, nets, batch, small, text, rng)
+            return image, divergence, {"stage2": variables}
+
+        def serves(nets: Nets, batch: Batch, text: jax.Array, small: jax.Array, rng: jax.Array) -> jax.Array:
+            """How the second stage's discriminator takes what becomes of the first one's images."""
+            image = refine(run, nets, batch, small, text, rng)[0][0]
+            return losses.non_saturating_generator(run(discriminator, nets["discriminator2"], image, text)[0])
 
         def draw1(nets: Nets, batch: Batch, rng: jax.Array) -> jax.Array:
             return make(infer, nets, batch, batch["text"][:, 0], rng)[0]
@@ -124,25 +130,34 @@ class Model:
         ema = lambda *names: dict.fromkeys(names, self.ema_decay) if self.ema_decay else {}
         game1 = Game(
             init1,
-            self._players(discriminator, "1", imitate1, shrink, ("stage1",)),
+            self._players(discriminator, "1", imitate1, shrink),
             {"sample": small},
             latents=first,
             ema=ema("stage1"),
         )
-        moved = ("stage2", "stage1") if self.fine_tuned else ("stage2",)
+        players = self._players(discriminator, "2", imitate2, lambda image: image)
+        if self.fine_tuned:
+            go_on = self._players(discriminator, "1", imitate1, shrink, serves, self.fine_tuning_rate)
+            players = {f"{name}1": player for name, player in go_on.items()} | players
         game2 = Game(
             init2,
-            self._players(discriminator, "2", imitate2, lambda image: image, moved),
+            players,
             {"sample": view(draw2), "stage1": small, "stages": stages},
             latents=whole,
             titles={"stages": ("stage I", "stage II", "real")},
-            ema=ema(*moved),
+            ema=ema("stage2", *(("stage1",) if self.fine_tuned else ())),
         )
         return [Phase("stage1", game1), Phase("stage2", game2)]
 
-    def _players(self, discriminator, number: str, imitate, real, owned: tuple[str, ...]) -> dict[str, Player]:
-        """Both players of a stage; ``imitate`` makes its images, ``real`` gives the data's at its size."""
+    def _players(
+        self, discriminator, number: str, imitate, real, also: Callable | None = None, rate: float = 1.0
+    ) -> dict[str, Player]:
+        """Both players of a stage; ``imitate`` makes its images, ``real`` gives the data's at its size.
+
+        ``also`` is a further loss of the images; ``rate`` a factor of both learning rates.
+        """
         name = f"discriminator{number}"
+        scaled = lambda given: optimizers.build({**given, "learning_rate": rate * given["learning_rate"]})
 
         def text_of(batch: Batch, rng: jax.Array) -> jax.Array:
             """The mean of some captions of each image, drawn anew each turn: [B, T]."""
@@ -172,20 +187,25 @@ class Model:
             adversarial = losses.non_saturating_generator(run(discriminator, nets[name], fake, text)[0])
             divergence = losses.normal_divergence(mean, 2 * log_deviation).mean() / mean.shape[-1]
             metrics: Metrics = {"adversarial": adversarial, "divergence": divergence}
-            return adversarial + self.divergence_weight * divergence, (moved, metrics)
+            total = adversarial + self.divergence_weight * divergence
+            if also:
+                metrics["of_stage2"] = also(nets, batch, text, fake, keys[1])
+                total += metrics["of_stage2"]
+            return total, (moved, metrics)
 
         return {
-            "discriminator": Player((name,), discriminator_loss, optimizers.build(self.discriminator_optimizer)),
-            "generator": Player(owned, generator_loss, optimizers.build(self.generator_optimizer)),
+            "discriminator": Player((name,), discriminator_loss, scaled(self.discriminator_optimizer)),
+            "generator": Player((f"stage{number}",), generator_loss, scaled(self.generator_optimizer)),
         }
 
     def _other(self, image: jax.Array, batch: Batch) -> jax.Array:
-        """For each text an image that is not its own: the next one's, or the next but one's where classes agree."""
-        other = jnp.roll(image, 1, axis=0)
+        """For each text an image that is not its own: the nearest one before it, of another class if so wanted."""
         if self.mismatched == "example":
-            return other
-        same = batch["label"] == jnp.roll(batch["label"], 1)
-        return jnp.where(same[:, None, None, None], jnp.roll(image, 2, axis=0), other)
+            return jnp.roll(image, 1, axis=0)
+        number = jnp.arange(len(image))
+        before = (number[:, None] - number[1:]) % len(image)  # [B, B - 1]; a batch of one class has no wrong images
+        differs = batch["label"][before] != batch["label"][:, None]
+        return image[before[number, differs.argmax(axis=1)]]
 
     def _check(self, spec: Spec) -> None:
         choose("mismatched", self.mismatched, MISMATCHED)

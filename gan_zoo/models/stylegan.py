@@ -4,8 +4,9 @@ Each resolution has two phases: its block fades in, then all is trained. Where t
 sees the real ones blended in the same way. A minibatch's images have one latent each, or two, cut at a random layer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax
@@ -66,18 +67,19 @@ class Model:
             for name, thousands in ((f"{size}-fade", self.fading_thousands), (str(size), self.thousands)):
                 rounds = round(1000 * at(thousands, level) / batch_size)
                 if rounds and (found or name == str(size)):
-                    game = self._game(spec, size, level, batch_size, rounds if name.endswith("fade") else 0)
-                    found.append(Phase(name, game, rounds=rounds, batch_size=batch_size))
+                    paced = partial(self._game, spec, size, level, batch_size, name.endswith("fade"))
+                    found.append(Phase(name, paced(rounds), rounds=rounds, batch_size=batch_size, paced=paced))
             size, level = 2 * size, level + 1
         return found
 
-    def _game(self, spec: Spec, size: int, level: int, batch_size: int, fading: int) -> Game:
-        """The game at one size; ``fading``: rounds in which its block fades in, or 0."""
+    def _game(self, spec: Spec, size: int, level: int, batch_size: int, fading: bool, rounds: int) -> Game:
+        """The game at one size; ``fading``: whether its block fades in, over all its rounds."""
         family, classes = find("architectures", self.architecture), spec.classes if self.conditional else 0
         generator = family.Generator(spec.shape[-1], size, classes, **self.generator)
         discriminator = family.Discriminator(size, classes, **self.discriminator)
         loss = losses.ADVERSARIAL[self.loss]
         label = lambda batch: batch["label"] if classes else None
+        share = f"alpha_{size}"  # named by the block, so that no other's is taken over
 
         def noises(rng: jax.Array, batch: Batch) -> list[jax.Array]:
             keys = jax.random.split(rng, max(len(generator.noises), 1))
@@ -90,14 +92,14 @@ class Model:
             return {"noise": z}
 
         def imitate(nets: Nets, batch: Batch, rng: jax.Array, alpha: jax.Array | None):
-            keys, mixed = jax.random.split(rng, 5), {}
+            keys, mixed = jax.random.split(rng, 5), ()
             z = latent(keys[0], batch)["noise"]
             if self.mixing:
                 layers = len(generator.noises)
                 cut = jax.random.randint(keys[1], (), 1, layers)
                 cut = jnp.where(jax.random.uniform(keys[2]) < self.mixing, cut, layers)
-                mixed = {"other": latent(keys[3], {"image": batch["image"]})["noise"], "cut": cut}
-            return run(generator, nets["generator"], z, noises(keys[4], batch), alpha, label(batch), **mixed)
+                mixed = latent(keys[3], {"image": batch["image"]})["noise"], cut
+            return run(generator, nets["generator"], z, noises(keys[4], batch), alpha, label(batch), *mixed)
 
         def judge(variables, image, batch, alpha):
             logits, variables = run(discriminator, variables, image, alpha)
@@ -106,7 +108,7 @@ class Model:
             return logits[:, 0], variables
 
         def alpha_of(step: jax.Array) -> jax.Array | None:
-            return step / fading if fading else None
+            return step / rounds if fading else None
 
         def init(rng: jax.Array, batch: Batch) -> Nets:
             keys = jax.random.split(rng, 4)
@@ -118,7 +120,7 @@ class Model:
                 ),
             }
             if fading:  # what pictures are made with; it ends with the phase
-                nets["generator"] = {**nets["generator"], "fade": {"alpha": alpha}}
+                nets["generator"] = {**nets["generator"], "fade": {share: alpha}}
             return nets
 
         def discriminator_loss(nets, batch, rng, step):
@@ -145,26 +147,33 @@ class Model:
             fake, variables = imitate(nets, batch, rng, alpha)
             on_fake, _ = judge(nets["discriminator"], fake, batch, alpha)
             if fading:
-                variables = {**variables, "fade": {"alpha": alpha_of(step + 1)}}
+                variables = {**variables, "fade": {share: alpha_of(step + 1)}}
             return loss.generator(on_fake), ({"generator": variables}, {})
 
         def seen(nets: Nets) -> jax.Array | None:
-            return nets["generator"]["fade"]["alpha"] if fading else None
+            return nets["generator"]["fade"][share] if fading else None
 
         def sample(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
+            """With "truncation" [B, layers], the shares by which styles differ from their average: all of one noise."""
             keys = jax.random.split(rng)
             z, noise = latent(keys[0], batch)["noise"], noises(keys[1], batch)
-            made = infer(generator, nets["generator"], z, noise, seen(nets), label(batch))
-            return {"image": family.enlarged(made, spec.shape[0]), **({"label": batch["label"]} if classes else {})}
+            if "truncation" in batch:
+                w, mean = style(nets, {**batch, "noise": z}, rng), nets["generator"]["average"]["w"]
+                each = mean + batch["truncation"][..., None] * (w - mean)[:, None]
+                made = drawn(same)(nets, {**batch, "w": each}, jax.random.key(0))
+            else:
+                made = infer(generator, nets["generator"], z, noise, seen(nets), label(batch))
+                made = family.enlarged(made, spec.shape[0])
+            return {"image": made, **({"label": batch["label"]} if classes else {})}
 
         def style(nets: Nets, batch: Batch, rng: jax.Array) -> jax.Array:
             """w [B, W] of the batch's noise."""
             return infer(generator, nets["generator"], batch["noise"], label(batch), method="style")
 
-        def drawn(quiet: bool):
+        def drawn(changed: Callable[[jax.Array], jax.Array]):
             def image(nets: Nets, batch: Batch, rng: jax.Array) -> jax.Array:
                 """The images of the styles "w" [B, layers, W]."""
-                noise = [0 * x if quiet else x for x in noises(rng, batch)]
+                noise = [changed(x) for x in noises(rng, batch)]
                 made = infer(generator, nets["generator"], batch["w"], noise, seen(nets), method="draw")
                 return family.enlarged(made, spec.shape[0])
 
@@ -181,7 +190,7 @@ class Model:
             },
             {"sample": sample},
             latents=latent,
-            probes={"style": style, "synthesis": drawn(False), "synthesis_without_noise": drawn(True)}
+            probes={"style": style, "synthesis": drawn(lambda x: x), "synthesis_without_noise": drawn(jnp.zeros_like)}
             if generator.noises
             else {},
             ema={"generator": decay} if decay else {},
@@ -198,12 +207,23 @@ class Model:
         choose("regularizer", self.regularizer, REGULARIZERS)
         family = find("architectures", self.architecture)
         family.check(spec.shape)
+        shown = (*self.thousands, *self.fading_thousands)
+        if min(*shown, self.half_life) < 0 or not any(self.thousands) or not 0 <= self.mixing <= 1:
+            raise UserError(
+                "config.thousands and fading_thousands are images to show, at least some; half_life is 0 or more and "
+                "mixing a probability"
+            )
         if self.start < 4 or self.start & (self.start - 1) or self.start > spec.shape[0]:
             raise UserError(f"config.start={self.start}: a power of two from 4 to the images' {spec.shape[0]} pixels")
         if self.conditional and not spec.classes:
             raise UserError(f"config.conditional needs labels, and {spec.name} has none")
         if self.mixing and not family.Generator(spec.shape[-1], self.start, 0).noises:
             raise UserError(f"architecture {self.architecture} has no styles to mix: set config.mixing=0")
+
+
+def same(noise: jax.Array) -> jax.Array:
+    """The first sample's noise image [B, H, W, 1] for all."""
+    return jnp.broadcast_to(noise[:1], noise.shape)
 
 
 def at(values: Sequence[Any], level: int) -> Any:

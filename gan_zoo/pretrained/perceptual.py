@@ -32,10 +32,10 @@ class Perceptual(NamedTuple):
     protocol: dict[str, str]
     shift: int
 
-    def distance(self, variables: Any, a: jax.Array, b: jax.Array, rng: jax.Array) -> jax.Array:
-        """Mean squared difference of the maps of a and b [B, H, W, C], both rolled by up to ``shift`` - 1 pixels."""
+    def distances(self, variables: Any, a: jax.Array, b: jax.Array, rng: jax.Array) -> jax.Array:
+        """[B]: mean squared differences of the maps of a and b [B, H, W, C], rolled alike by up to ``shift`` - 1."""
         a, b = shifted(rng, self.shift, a, b)
-        return jnp.mean((self.features(variables, a) - self.features(variables, b)) ** 2)
+        return jnp.mean((self.features(variables, a) - self.features(variables, b)) ** 2, axis=(1, 2, 3))
 
 
 def perceptual(name: str) -> Perceptual:

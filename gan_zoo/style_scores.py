@@ -1,0 +1,76 @@
+"""Scores of latents: how evenly images change along them, and how well planes in them part what images show."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gan_zoo import data
+from gan_zoo.data.images import to_bytes
+from gan_zoo.metrics.path_length import perceptual_path_length
+from gan_zoo.metrics.separability import KEPT, linear_separability
+from gan_zoo.styles import draw, latents_of, layers_of, styles_of, truncated
+from gan_zoo.trained import Trained
+
+PATH_LENGTH, SEPARABILITY = "path_length", "separability"
+STYLE_METRICS = (PATH_LENGTH, SEPARABILITY)
+SEED, EPSILON, BATCH = 0, 1e-4, 50
+MOST = 10_000  # paths or samples: what more show is within a hundredth
+SPACES = ("z", "w")
+
+
+def style_scores(
+    trained: Trained, judge: Any, number: int, metrics: Sequence[str], how: Mapping[str, Any]
+) -> dict[str, Any]:
+    """ppl_z, ppl_w, separability_z and separability_w of ``number`` samples at most, each with its protocol ``how``.
+
+    {} for runs without styles, or without an extractor; separability needs a classifier of labels.
+
+    Args:
+        judge: an ``evaluate.Judge``.
+        metrics: which of STYLE_METRICS.
+    """
+    if "style" not in trained.game.probes or judge.extractor is None:
+        return {}
+    number, found = min(number, MOST), {}
+    how = {**how, **judge.extractor.protocol, "truncation": 1.0}
+    if PATH_LENGTH in metrics:
+        own = {"distance": "squared L2 of features", "path": "full", "epsilon": EPSILON, "percentiles": [1, 99]}
+        for space in SPACES:
+            value = path_length(trained, judge.extractor, number, space)
+            found[f"ppl_{space}"] = {"value": value, **how, **own, "rounding": "none", "paths": number}
+    if SEPARABILITY in metrics and judge.classifier is not None:
+        noise, labels = latents_of(trained, number, SEED)
+        w = styles_of(trained, noise, labels)
+        parts = [draw(trained, truncated(trained, w[i : i + BATCH]), i) for i in range(0, number, BATCH)]
+        probabilities = judge.classifier.extractor(to_bytes(np.concatenate(parts)))[1]
+        own = {**judge.classifier.extractor.protocol, "attributes": probabilities.shape[1], "kept": KEPT}
+        for space, latents in zip(SPACES, (noise, w), strict=True):
+            value = linear_separability(latents, probabilities)
+            found[f"separability_{space}"] = {"value": value, **how, **own, "fake_samples": number}
+    return found
+
+
+def path_length(trained: Trained, extractor: Any, number: int, space: str) -> float:
+    """Perceptual path length in "z" or "w", untruncated, over whole paths; a path keeps its noise images and label."""
+    ends, labels = latents_of(trained, 2 * number, SEED)
+    example = data.example(trained.spec, BATCH, trained.dtype, None if labels is None else labels[:BATCH])
+    style, synthesis = (trained.game.probes[name] for name in ("style", "synthesis"))
+    key, layers = jax.random.key(SEED), layers_of(trained)
+    to_w = lambda z: style(trained.nets, {**example, "noise": z}, key)
+
+    def generate(latents: jax.Array) -> jax.Array:
+        w = to_w(latents) if space == "z" else latents
+        return synthesis(trained.nets, {**example, "w": jnp.repeat(w[:, None], layers, axis=1)}, key)
+
+    def distance(a: jax.Array, b: jax.Array) -> jax.Array:
+        look = lambda x: extractor.apply(extractor.variables, (x + 1) * 127.5)[0]
+        return jnp.sum((look(a) - look(b)) ** 2, axis=-1)
+
+    first, second = np.split(ends, 2)
+    if space == "w":
+        first, second = (styles_of(trained, z, None if labels is None else labels[:number]) for z in (first, second))
+    t = np.random.default_rng(SEED).random(number, np.float32)
+    return perceptual_path_length(generate, distance, first, second, t, space, EPSILON, BATCH)
