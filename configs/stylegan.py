@@ -10,17 +10,20 @@ EVERY = {"log_every": 20, "sample_every": 500, "checkpoint_every": 500}
 WHOLE = {"rounds": 10_000_000, "eval_samples": 50_000, "log_every": 100, "sample_every": 5000, "checkpoint_every": 5000}
 SETTINGS = {
     "emoji": {
-        "dataset": "emoji:google",
+        "dataset": "emoji:both",
         "image_shape": (32, 32, 3),
         "rounds": 100_000,
         "start": 4,
-        "thousands": (40.0, 40.0, 50.0, 60.0),
-        "fading_thousands": (0.0, 20.0, 30.0, 40.0),
+        "thousands": (10.0, 20.0, 40.0, 80.0),
+        "fading_thousands": (0.0, 10.0, 20.0, 40.0),
         "batch_sizes": (32,),
         "learning_rates": (2e-3,),
+        "penalty_weight": 1.0,  # the paper's 10 is for images a thousand times as large
         "half_life": 5.0,
-        "generator": {"noise_size": 128, "features": 128, "base": 1024, "largest": 128},
-        "discriminator": {"base": 1024, "largest": 128},
+        "generator": {"noise_size": 128, "features": 128, "base": 512, "largest": 128},
+        "discriminator": {"base": 512, "largest": 128},
+        "eval_every": 1_000_000,  # at the end of each phase
+        "watch_samples": 5000,
         **EVERY,
     },
     "digits": {

@@ -235,6 +235,10 @@ def test_emoji_with_labels(small_emoji):
         and one.arrays["image"].shape[1:] == (32, 32, 3)
     )
     both = data.load("emoji:vendors", "train")
+    kinds = data.load("emoji:both", "train")
+    np.testing.assert_array_equal(kinds.arrays["image"], both.arrays["image"])
+    halves = [data.load(f"emoji:{vendor}", "train").arrays["label"] for vendor in ("twitter", "google")]
+    np.testing.assert_array_equal(kinds.arrays["label"], np.concatenate(halves))
     assert both.size == 2 * one.size and both.class_names == ("twitter", "google")
     assert ((both.arrays["image"][:, 20, 0, 0] >= 100) == both.arrays["label"]).all()
 

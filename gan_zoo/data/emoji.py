@@ -1,7 +1,8 @@
 """Emoji as two vendors draw them, Twitter and Google: 1,911 at 64x64 in colour, with names and categories.
 
     emoji:google             one vendor's drawings, labelled by category
-    emoji:vendors            both vendors' drawings, labelled by vendor
+    emoji:both               both vendors' drawings, labelled by category
+    emoji:vendors            the same, labelled by vendor
     emoji:twitter2google     pairs: Twitter's drawing is the input, Google's the image; google2twitter the other way
     emoji:twitter+google     unpaired: inputs Twitter's, images Google's, of disjoint emoji; the test split is paired
     emoji:faces              unpaired: the faces among the smileys, each in an order of its own, labelled by emoji
@@ -28,7 +29,7 @@ from gan_zoo.errors import UserError
 
 SHAPE = (64, 64, 3)
 VENDORS = ("twitter", "google")
-ARGUMENT = "google|twitter|vendors|twitter2google|google2twitter|twitter+google|faces"
+ARGUMENT = "google|twitter|both|vendors|twitter2google|google2twitter|twitter+google|faces"
 OPTIONAL = True  # where the set is brought
 CATEGORIES = (
     "Activities", "Animals & Nature", "Component", "Flags", "Food & Drink", "Objects", "People & Body",
@@ -46,8 +47,8 @@ def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
     if argument not in ARGUMENT.split("|"):
         raise UserError(f"unknown emoji {argument!r}: write emoji:{ARGUMENT}")
     shape = image_shape or SHAPE
-    labels = {"google": len(CATEGORIES), "twitter": len(CATEGORIES), "vendors": len(VENDORS), "faces": FACES}
-    labelled = argument in (*VENDORS, "vendors")
+    labels = {**dict.fromkeys((*VENDORS, "both"), len(CATEGORIES)), "vendors": len(VENDORS), "faces": FACES}
+    labelled = argument in (*VENDORS, "both", "vendors")
     return Spec(f"emoji:{argument}", shape, labels.get(argument, 0), () if labelled else shape)
 
 
@@ -63,9 +64,13 @@ def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) 
         captions = [tuple(text.split("\n")) for text in drawings[argument]["captions"]]
         source = in_memory(found, split, images[argument], drawings[argument]["category"], CATEGORIES)
         return replace(source, captions=lambda: captions)
-    if argument == "vendors":
+    if argument in ("both", "vendors"):
+        together = np.concatenate([images[vendor] for vendor in VENDORS])
+        if argument == "both":
+            category = np.concatenate([drawings[vendor]["category"] for vendor in VENDORS])
+            return in_memory(found, split, together, category, CATEGORIES)
         label = np.repeat(np.arange(len(VENDORS)), [len(images[vendor]) for vendor in VENDORS])
-        return in_memory(found, split, np.concatenate([images[vendor] for vendor in VENDORS]), label, VENDORS)
+        return in_memory(found, split, together, label, VENDORS)
     if argument == "faces":
         faces = {vendor: _faces(part, found, images[vendor], split) for vendor, part in drawings.items()}
         return replace(faces["google"], spec=found, inputs=faces["twitter"], judged_by="emoji:vendors")
