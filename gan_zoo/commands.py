@@ -3,6 +3,7 @@
 import argparse
 import csv
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gan_zoo.errors import UserError, choose
@@ -87,30 +88,45 @@ def compare(args: argparse.Namespace, overrides: list[str]) -> None:
 def sweep(args: argparse.Namespace, overrides: list[str]) -> None:
     """Plays the runs of a sweep file; those that are done are left as they are."""
     from gan_zoo.live import play
-    from gan_zoo.sweep import load
+    from gan_zoo.sweep import DONE, load
 
     if not args.config:
         raise UserError("say which sweep: ./launch.sh sweep experiments/sweeps/losses.py")
+    _check_jobs(args)
+    folder = Path(args.workdir or Path("runs", Path(args.config).stem)).absolute()
+    jobs, parameters = load(args.config, folder, args.together)
+    states = play(jobs, folder, parameters, args.jobs, args.executor)
+    missing = {job.name: states[job.folder] for job in jobs if states[job.folder] != DONE}
+    problems = []
+    try:
+        _report_runs(folder, [], [job.folder for job in jobs if states[job.folder] == DONE], missing)
+    except UserError as error:
+        problems = [str(error)]
+    _tell([*problems, *_not_done(missing)])
+
+
+def _check_jobs(args: argparse.Namespace) -> None:
     choose("executor", args.executor, ("local", "slurm"))
     if args.jobs < 1:
         raise UserError(f"--jobs={args.jobs}: at least one")
-    folder = Path(args.workdir or Path("runs", Path(args.config).stem)).absolute()
-    jobs, parameters = load(args.config, folder, args.together)
-    missing = play(jobs, folder, parameters, args.jobs, args.executor)
-    if len(missing) < len(jobs):
-        _report_runs(folder, [])
-    _tell_missing(missing)
 
 
-def _tell_missing(names: list[str]) -> None:
-    if names:
-        raise UserError(f"{len(names)} runs are not done; the same command tries them again:\n  " + "\n  ".join(names))
+def _not_done(names: Iterable[str]) -> list[str]:
+    names = list(names)
+    head = f"{len(names)} runs are not done; the same command tries them again:"
+    return ["\n  ".join([head, *names])] if names else []
+
+
+def _tell(problems: list[str]) -> None:
+    if problems:
+        raise UserError("\n".join(problems))
 
 
 def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
     """Draws a paper's figure or table from runs that it trains; without a name it lists what there is."""
     from gan_zoo import reproduce
     from gan_zoo.live import play
+    from gan_zoo.sweep import DONE
 
     known = reproduce.known(EXPERIMENTS / "reproductions")
     if not args.config and not args.all:
@@ -118,20 +134,26 @@ def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
         return
     wanted = list(known.values()) if args.all else [known[choose("reproduction", args.config, known)]]
     folder = Path(args.workdir or Path("runs", "reproduce")).absolute()
+    _check_jobs(args)
     if args.seeds < 1:
         raise UserError(f"--seeds={args.seeds}: at least one")
     jobs = {one.name: one.jobs(args.scale, folder, args.seeds) for one in wanted}
     every = {job.folder: job for own in jobs.values() for seed in own for job in seed.values()}  # some share a run
-    missing = play(list(every.values()), folder, {}, args.jobs, args.executor) if every else []
-    output = Path(args.output or folder / "figures")
+    states = play(list(every.values()), folder, {}, args.jobs, args.executor) if every else {}
+    output, problems = Path(args.output or folder / "figures"), []
     for one in wanted:
-        if not any(job.name in missing for seed in jobs[one.name] for job in seed.values()):
+        if any(states[job.folder] != DONE for seed in jobs[one.name] for job in seed.values()):
+            continue
+        try:
             files = reproduce.keep(one, jobs[one.name], args.scale, output)
-            print(next(file for file in files if file.suffix == ".md").read_text())
-            print("  ".join(map(str, files)))
+        except UserError as error:  # the others are drawn all the same
+            problems.append(f"{one.name}: {error}")
+            continue
+        print(next(file for file in files if file.suffix == ".md").read_text())
+        print("  ".join(map(str, files)))
     if output.is_dir():
         print(reproduce.gallery(output))
-    _tell_missing(missing)
+    _tell([*problems, *_not_done(job.name for job in every.values() if states[job.folder] != DONE)])
 
 
 def report(args: argparse.Namespace, overrides: list[str]) -> None:
@@ -141,13 +163,20 @@ def report(args: argparse.Namespace, overrides: list[str]) -> None:
     _report_runs(Path(args.config), args.by.split(",") if args.by else [])
 
 
-def _report_runs(folder: Path, by: list[str]) -> None:
+def _report_runs(
+    folder: Path, by: list[str], only: list[Path] | None = None, missing: Mapping[str, str] | None = None
+) -> None:
+    """Reports all runs of a folder, or only those in some of its folders; ``missing`` ones stand in the CSV alone."""
     from gan_zoo import report
 
-    runs = report.find(folder)
+    found = report.find(folder) if only is None or only else []
+    runs = [run for run in found if only is None or {run.folder, *run.folder.parents} & set(only)]
+    if not runs:
+        report.save_csv(folder / "sweep.csv", folder, [], missing)
+        return
     groups = report.grouped(runs, by)
     tables = report.tables(groups)
-    report.save_csv(folder / "sweep.csv", folder, runs)
+    report.save_csv(folder / "sweep.csv", folder, runs, missing)
     (folder / "report.md").write_text("\n".join(report.markdown(table) for table in tables))
     report.save_plots(folder / "report.png", groups)
     report.save_samples(folder / "samples.png", groups)

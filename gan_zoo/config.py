@@ -5,6 +5,7 @@ the networks and optimizers that it chooses. So every field can be changed as ``
 """
 
 import ast
+import contextlib
 import dataclasses
 import difflib
 import inspect
@@ -220,8 +221,11 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Lines "field: old -> new" of what differs and must not when a run is resumed.
 
-    ``rounds``, ``*_every`` and what is scored may change: they do not touch what a round does.
+    ``rounds``, ``*_every`` and what is scored may change: they do not touch what a round does. A field that the old
+    config lacks, of an earlier version, has its default.
     """
+    with contextlib.suppress(UserError):  # fields that are no more: told as differences
+        old = to_json(complete(old))
     old, new = flatten(old), flatten(new)
     free = {name for name in {*old, *new} if name in FREE or name.endswith("_every")}
     changed = [name for name in sorted({*old, *new} - free) if old.get(name) != new.get(name)]

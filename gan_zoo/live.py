@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gan_zoo.errors import UserError
-from gan_zoo.sweep import DONE, FAILED, RUNNING, STATES, Job, Sweep
+from gan_zoo.sweep import FAILED, RUNNING, STATES, Job, Sweep
 
 PAUSE = 0.5  # seconds between two looks at the jobs
 
@@ -38,9 +38,12 @@ class Live:
 
     def _redraw(self) -> None:
         width, height = shutil.get_terminal_size()
-        busy = [job for job in self.sweep.jobs if self.sweep.states[job.folder] in (RUNNING, FAILED)]
-        lines = [f"{self.sweep.states[job.folder]:8} {job.name}   {job.progress()}" for job in busy[: height - 3]]
-        lines = [line[: width - 1] for line in (self._counts(), *lines)]
+        state = lambda job: self.sweep.states[job.folder]
+        busy = [job for kind in (RUNNING, FAILED) for job in self.sweep.jobs if state(job) == kind]
+        lines = [self._counts()[: width - 1]]
+        for job in busy[: height - 3]:
+            head = f"{state(job):8} {job.progress() if state(job) == RUNNING else '':28} "
+            lines.append(head + shortened(job.name, width - 1 - len(head)))
         self.out.write(f"\x1b[{self.height}F\x1b[J" if self.height else "")
         for job in self.sweep.jobs:
             if self.sweep.states[job.folder] == FAILED and self.shown[job.folder] != FAILED:
@@ -58,10 +61,15 @@ class Live:
         return "".join(f"    {line}\n" for line in text.splitlines())
 
 
+def shortened(name: str, width: int) -> str:
+    """A name of at most so many characters: its beginning is left out, since runs differ at their ends."""
+    return name if len(name) <= width else "…" + name[len(name) - max(width - 1, 0) :]
+
+
 def play(
     jobs: list[Job], folder: Path, parameters: Mapping[str, Any], at_once: int = 1, executor: str = "local"
-) -> list[str]:
-    """Plays jobs in a folder and shows how they are: the names of those that are not done.
+) -> dict[Path, str]:
+    """Plays jobs in a folder and shows how they are: the state of each, by its folder.
 
     Raises:
         UserError: another sweep is at work in the folder.
@@ -82,4 +90,4 @@ def play(
             live.show()
         finally:
             signal.signal(signal.SIGINT, before)
-    return [job.name for job in jobs if sweep.states[job.folder] != DONE]
+    return sweep.states

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ class Log:
             their spread (sample standard deviation) as "NAME/spread" and each one's value as "NAME/seeds".
     """
 
-    def __init__(self, folder: Path, start: int, total: int, writes: bool, seeds: list[int]):
-        self.folder, self.writes, self.seeds, self.images = folder, writes, seeds, 0
+    def __init__(self, folder: Path, start: int, total: int, writes: bool, seeds: Mapping[int, Path]):
+        self.folder, self.writes, self.seeds, self.images = folder, writes, list(seeds), 0
         self.rounds: deque[tuple[int, Metrics]] = deque()
         self.phase, self.offset = "", 0
         self.seconds, self.consumed = 0.0, 0
@@ -39,6 +40,8 @@ class Log:
         if writes:
             self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1)
             self.lines = open(folder / "metrics.jsonl", "a")  # noqa: SIM115
+            together = len(seeds) > 1
+            self.own = [open(own / "metrics.jsonl", "a") for own in seeds.values()] if together else []  # noqa: SIM115
             self.bar = tqdm(initial=start, total=total, unit="round", file=sys.stdout, mininterval=1.0)
 
     def begin(self, phase: Phase, offset: int, images: int) -> None:
@@ -94,14 +97,20 @@ class Log:
         if self.writes:
             self.bar.close()
             self.board.close()
-            self.lines.close()
+            for file in (self.lines, *self.own):
+                file.close()
 
     def _write(self, number: int, rounds: int, metrics: dict[str, np.ndarray], speed: float) -> None:
         if not self.writes:
             return
         averages = {name: clu_metrics.Average.from_model_output(values).compute() for name, values in metrics.items()}
         averages = {name: float(value) for name, value in averages.items()}
-        line: dict[str, Any] = {"step": number, "phase": self.phase, "phase_step": number - self.offset, **averages}
+        where = {"step": number, "phase": self.phase, "phase_step": number - self.offset}
+        for i, file in enumerate(self.own):
+            values = {name: float(values[:, i].mean()) for name, values in metrics.items()}
+            file.write(json.dumps({**where, **values, "images_per_second": round(speed / len(self.own), 1)}) + "\n")
+            file.flush()
+        line: dict[str, Any] = {**where, **averages}
         if len(self.seeds) > 1:
             for name, values in metrics.items():
                 line[f"{name}/spread"] = float(values.mean(axis=0).std(ddof=1))

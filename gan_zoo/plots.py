@@ -39,13 +39,28 @@ def style(number: int) -> dict[str, str]:
 
 
 def band(axis: Any, found: Sequence[Curve], number: int = 0, label: str | None = None) -> None:
-    """Draws the runs' mean and, around it, their smallest and largest, in the style of this number."""
+    """Draws the runs' mean and, around it, their smallest and largest, in the style of this number.
+
+    Of runs that have not two rounds in common each is drawn by itself.
+    """
+    axis.set_xlabel("round")
     rounds, values = together(found)
+    if len(rounds) < 2:
+        for i, curve in enumerate(found):
+            axis.plot(*curve, label=None if i else label, marker=".", **style(number))
+        return
     axis.plot(rounds, values.mean(axis=0), label=label, **style(number))
     if len(found) > 1:
         lowest, highest = values.min(axis=0), values.max(axis=0)
         axis.fill_between(rounds, lowest, highest, color=style(number)["color"], alpha=0.2, linewidth=0)
-    axis.set_xlabel("round")
+
+
+def dots(axis: Any, values: Sequence[float], number: int = 0) -> None:
+    """Draws what was noted but once: a dot for each run and a line at their mean, side by side by number."""
+    color = style(number)["color"]
+    axis.scatter([number] * len(values), values, s=16, color=color)
+    axis.hlines(np.mean(values), number - 0.3, number + 0.3, color=color)
+    axis.set_xticks(())
 
 
 def smooth(values: np.ndarray, width: int) -> np.ndarray:

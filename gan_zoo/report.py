@@ -1,7 +1,8 @@
 """What the runs of a folder have come to: a table of their scores, sweep.csv, and plots over time."""
 
 import csv
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,63 +15,89 @@ from gan_zoo import figures, plots, workdir
 from gan_zoo.errors import UserError, choose
 from gan_zoo.evaluate import RESULTS, same_protocol
 
-SEED = "seed"
+SEED, CONFIG = "seed", "config"
 PANELS = 4  # plots or pictures in a row
+LEGEND = 150  # characters that a legend has room for in a line
+log = logging.getLogger("gan_zoo")
 GAP = 8  # pixels between pictures
 Group = tuple[tuple[str, Any], ...]  # what the runs of a group have in common: (field, value) pairs
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its folder, its config as "field" -> value, its scores, and what its files say."""
+    """One run: its folder, its config as "field" -> value, its scores, and what its files say.
+
+    ``name`` is its folder below the one that is looked at, without that of the seed; a sweep's says what was set. Its
+    first part is the field "config".
+    """
 
     folder: Path
+    name: str
     fields: Mapping[str, Any]
     scores: Mapping[str, Mapping[str, Any]]
     result: Mapping[str, Any]
 
 
 def find(folder: Path) -> list[Run]:
-    """The finished runs in a folder and its subfolders, each seed by itself.
+    """The finished runs in a folder and its subfolders, each seed by itself; damaged ones are told and left out.
 
     Raises:
         UserError: there are none.
     """
     found = []
     for file in sorted(folder.rglob("config.json")):
-        config = workdir.read(file)
-        evaluation, result = (workdir.read(file.parent / name) for name in ("evaluation.json", "result.json"))
-        if config.get("seeds", 1) == 1 and evaluation and result:
-            found.append(Run(file.parent, configs.flatten(config), evaluation["scores"], result))
+        names = ("config.json", "evaluation.json", "result.json")
+        try:
+            config, evaluation, result = (workdir.read(file.parent / name) for name in names)
+            if not config or not evaluation or not result or config.get("seeds", 1) > 1:
+                continue
+            name = name_of(folder, file.parent)
+            fields = {CONFIG: name.partition(",")[0], **configs.flatten(config)}
+            found.append(Run(file.parent, name, fields, evaluation["scores"], result))
+        except (UserError, AttributeError, KeyError, TypeError) as error:  # other files of these names
+            log.warning("%s is left out: %s", file.parent, error)
     if not found:
         raise UserError(f"{folder} holds no finished run")
     return found
 
 
+def name_of(folder: Path, run: Path) -> str:
+    """A run's folder below ``folder``, without those of seeds."""
+    parts = list(run.absolute().relative_to(folder.absolute()).parts)
+    while parts and parts[-1].startswith(f"{SEED}_"):
+        parts.pop()
+    return "/".join(parts) or folder.absolute().name
+
+
 def axes(runs: Sequence[Run]) -> list[str]:
-    """The fields in which the runs differ, the seed last."""
-    names = dict.fromkeys(name for run in runs for name in run.fields)
-    differ = [name for name in names if len({repr(run.fields.get(name)) for run in runs}) > 1]
-    return sorted(differ, key=lambda name: name == SEED)
+    """The config, the fields that all runs have and in which they differ, and the seed."""
+    names = [name for name in runs[0].fields if all(name in run.fields for run in runs)] if runs else []
+    differ = [name for name in names if len({repr(run.fields[name]) for run in runs}) > 1]
+    return [CONFIG, *(name for name in differ if name not in (CONFIG, SEED)), SEED]
 
 
 def grouped(runs: Sequence[Run], by: Sequence[str]) -> dict[Group, list[Run]]:
-    """The runs by their values of some fields; without any, by all but the seed.
-
-    A sweep's folders seed_K lie in one that these settings name; elsewhere it is the fields in which the runs differ.
+    """The runs by their values of some fields; without any by their names, so by all but the seed.
 
     Raises:
         UserError: a field that no run has.
     """
+    by = [name.strip().removeprefix("config.") for name in by]
     for name in by:
         choose("field (--by)", name, sorted({name for run in runs for name in run.fields}))
     groups: dict[Group, list[Run]] = {}
-    named = not by and all(run.folder.name.startswith(f"{SEED}_") for run in runs)
-    by = by or [name for name in axes(runs) if name != SEED]
+    shown = shortened({run.name for run in runs})
     for run in runs:
         fields = tuple((name, _hashable(run.fields.get(name))) for name in by)
-        groups.setdefault((("", run.folder.parent.name),) if named else fields, []).append(run)
+        groups.setdefault(fields or (("", shown[run.name]),), []).append(run)
     return groups
+
+
+def shortened(names: Collection[str]) -> dict[str, str]:
+    """Each name without the parts ",field=value" that all have."""
+    parts = {name: name.split(",") for name in names}
+    common = set.intersection(*(set(own[1:]) for own in parts.values()))
+    return {name: ",".join(part for part in own if part not in common) for name, own in parts.items()}
 
 
 def title(group: Group) -> str:
@@ -109,41 +136,60 @@ def markdown(table: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
 
 
-def save_csv(file: Path, folder: Path, runs: Sequence[Run]) -> None:
-    """A line for each run: its folder, the fields in which the runs differ, and all scores."""
+def save_csv(file: Path, folder: Path, runs: Sequence[Run], others: Mapping[str, str] | None = None) -> None:
+    """A line for each run: its folder and state, the fields in which the runs differ, and all scores.
+
+    Args:
+        others: runs that are not done, by their folders below this one: their states.
+    """
     fields = axes(runs)
     names = list(dict.fromkeys(name for run in runs for name in run.scores))
     with open(file, "w", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(["run", *fields, *names, "rounds", "seconds", "fingerprint"])
+        writer = csv.DictWriter(out, ["run", "state", *fields, *names, "step", "seconds", "fingerprint"], restval="")
+        writer.writeheader()
         for run in runs:
-            scores = [run.scores.get(name, {}).get("value", "") for name in names]
-            own = [run.fields.get(name, "") for name in fields]
-            result = [run.result[name] for name in ("step", "seconds", "fingerprint")]
-            writer.writerow([run.folder.relative_to(folder), *own, *scores, *result])
+            scores = {name: score["value"] for name, score in run.scores.items()}
+            own = {name: run.fields.get(name, "") for name in fields}
+            result = {name: run.result[name] for name in ("step", "seconds", "fingerprint")}
+            writer.writerow({"run": run.folder.relative_to(folder), "state": "done", **own, **scores, **result})
+        for name, state in (others or {}).items():
+            config, seed = name_of(folder, folder / name).partition(",")[0], name.rpartition(f"{SEED}_")[2]
+            writer.writerow({"run": name, "state": state, CONFIG: config, SEED: seed})
 
 
 def save_plots(file: Path, groups: Mapping[Group, Sequence[Run]]) -> None:
-    """A panel for each metric and score over the rounds: each group's mean and, around it, its smallest and largest."""
+    """A panel for each metric and score over the rounds: each group's mean and, around it, its smallest and largest.
+
+    What all noted but once, such as scores of the final state, is shown by a dot for each run.
+    """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     curves = {group: [plots.curves(run.folder) for run in runs] for group, runs in groups.items()}
     names = list(dict.fromkeys(name for own in curves.values() for one in own for name in one))
-    rows = -(-len(names) // PANELS)
-    figure = Figure(figsize=(4 * PANELS, 3 * rows), dpi=80, layout="constrained")
-    panels = figure.subplots(rows, PANELS, squeeze=False).ravel()
+    if not names:
+        return
+    columns = min(PANELS, len(names))
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(4 * columns, 3 * rows), dpi=80, layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis, name in zip(panels, names, strict=False):
-        for number, own in enumerate(curves.values()):
-            have = [one[name] for one in own if name in one]
-            if have:
+        drawn = [(number, [one[name] for one in own if name in one]) for number, own in enumerate(curves.values())]
+        drawn = [(number, have) for number, have in drawn if have]
+        once = all(len(rounds) == 1 for _, have in drawn for rounds, _ in have)
+        for number, have in drawn:
+            if once:
+                plots.dots(axis, [values[-1] for _, values in have], number)
+            else:
                 plots.band(axis, have, number)
         axis.set(title=name)
     for axis in panels[len(names) :]:
         axis.remove()
     handles = [Line2D([], [], **plots.style(number)) for number in range(len(groups))]
-    figure.legend(handles, [title(group) for group in groups], loc="outside upper center", ncols=4)
-    figure.savefig(file)
+    titles = [title(group) for group in groups]
+    room = LEGEND * columns // PANELS // (8 + max(map(len, titles)))
+    figure.legend(handles, titles, loc="outside upper center", ncols=max(1, min(PANELS, room)))
+    figure.savefig(file, bbox_inches="tight")
 
 
 def save_samples(file: Path, groups: Mapping[Group, Sequence[Run]]) -> None:

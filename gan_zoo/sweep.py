@@ -21,6 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from gan_zoo import config as configs
@@ -30,6 +31,7 @@ from gan_zoo.errors import UserError
 LONGEST = 200  # characters of a folder's name; what is cut off is told apart by a hash
 TURN = ".turn"  # in a job's folder: locked by the one process that may train there
 TAIL = 15  # lines of a failed run's log
+PROGRESS = 1 << 16  # bytes of its metrics, from their end, that tell how far a run is
 STATES = DONE, FAILED, STOPPED, RUNNING, WAITING = "done", "failed", "stopped", "running", "waiting"
 DEFAULTS = {"timeout_min": 7 * 24 * 60, "name": "gan_zoo"}
 
@@ -68,8 +70,12 @@ class Job:
 
     def is_done(self) -> bool:
         """Whether its folder holds the result of just these settings."""
-        earlier, result = (workdir.read(self.folder / name) for name in ("config.json", "result.json"))
-        if not earlier or not result or not (self.folder / "evaluation.json").exists():
+        names = ("config.json", "result.json", "evaluation.json")
+        try:
+            earlier, result, evaluation = (workdir.read(self.folder / name) for name in names)
+        except UserError:  # a damaged file
+            return False
+        if not earlier or not result or evaluation is None:
             return False
         wanted = configs.to_json(self.wanted)
         return not configs.differences(earlier, wanted) and earlier["rounds"] == wanted["rounds"]
@@ -84,9 +90,9 @@ class Job:
 
     def progress(self) -> str:
         """The last thing that its metrics say."""
-        lines = workdir.lines(self.folder / "metrics.jsonl")
+        lines = workdir.lines(self.folder / "metrics.jsonl", end=PROGRESS)
         if not lines:
-            return ""
+            return "begins"
         return f"round {lines[-1]['step']}, {lines[-1].get('images_per_second', 0):.0f} images/s"
 
 
@@ -111,7 +117,9 @@ class Play:
             if self.job.is_done():
                 return 0
             command = [sys.executable, "-P", "-m", "gan_zoo", *self.job.arguments]
-            return subprocess.run(command, env={**os.environ, **_processes(task)}).returncode
+            # The sweep's Ctrl-C passes submitit's processes by, not the training.
+            listens = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+            return subprocess.run(command, env={**os.environ, **_processes(task)}, preexec_fn=listens).returncode
 
     def checkpoint(self) -> Any:
         """Called when Slurm takes the machine away: the job is queued again, and continues."""
@@ -141,14 +149,20 @@ def load(file: str, folder: Path, together: bool = False) -> tuple[list[Job], di
     if not runs:
         raise UserError(f"{file} gives no runs: get_runs() is empty")
     jobs: dict[Path, Job] = {}
+    seen: dict[str, Job] = {}
     for settings in runs:
-        if "config" not in settings:
+        if not settings.get("config"):
             raise UserError(f'{file}: a run names no config: {{"config": "configs/dcgan.py:digits", ...}}')
-        config = settings.pop("config")
+        config = str(settings.pop("config"))
+        settings = {name: _plain(name, value) for name, value in settings.items()}
         job = Job(config, settings, folder / name_of(config, settings))
         if job.folder in jobs:
-            raise UserError(f"{file} lists {job.folder.name} twice")
-        job.wanted  # a mistyped field is told before anything is trained  # noqa: B018
+            both = "" if jobs[job.folder].config == config else f", of {jobs[job.folder].config} and of {config}"
+            raise UserError(f"{file} lists {job.name} twice{both}")
+        # A mistyped field is told before anything is trained.
+        same = seen.setdefault(job.wanted.to_json(sort_keys=True), job)
+        if same is not job:
+            raise UserError(f"{file} lists one run twice: {same.name} and {job.name}")
         jobs[job.folder] = job
     listed = list(jobs.values())
     return (_joined(listed) if together else listed), dict(found.get("EXECUTOR", {}))
@@ -167,12 +181,26 @@ def name_of(config: str, settings: Mapping[str, Any]) -> str:
     return f"{name}/seed_{settings.get('seed', 0)}"
 
 
+def _plain(name: str, value: Any) -> Any:
+    """A value as configs have it: numpy's scalars and arrays become Python's."""
+    if value is None:
+        raise UserError(f"{name} is None: leave it out where the config's own value is meant")
+    value = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+    return tuple(_plain(name, item) for item in value) if isinstance(value, list | tuple) else value
+
+
 def _joined(jobs: list[Job]) -> list[Job]:
-    """One job for each row of seeds that follow each other; a folder seed_K is the same run either way."""
+    """One job for each row of seeds that follow each other; a folder seed_K is the same run either way.
+
+    Runs that are done, and those of several seeds themselves, stay by themselves.
+    """
     groups: dict[Path, list[Job]] = {}
-    for job in sorted(jobs, key=lambda job: job.settings.get("seed", 0)):
-        groups.setdefault(job.folder.parent, []).append(job)
     joined = []
+    for job in sorted(jobs, key=lambda job: job.settings.get("seed", 0)):
+        if "seeds" in job.settings or job.is_done():
+            joined.append(job)
+        else:
+            groups.setdefault(job.folder.parent, []).append(job)
     for folder, group in groups.items():
         seeds = [job.settings.get("seed", 0) for job in group]
         if len(group) > 1 and seeds == list(range(seeds[0], seeds[0] + len(seeds))):
@@ -221,8 +249,12 @@ class Sweep:
         self.gpus = _gpus() if executor == "local" else 0
         if self.gpus:
             parameters.setdefault("gpus_per_node", max(1, self.gpus // at_once))
-        self.executor = submitit.AutoExecutor(folder=folder, cluster=executor)
-        self.executor.update_parameters(**parameters)
+        try:
+            self.executor = submitit.AutoExecutor(folder=folder, cluster=executor)
+            self.executor.update_parameters(**parameters)
+        except Exception as error:  # submitit's: no Slurm here, or parameters that it does not know
+            reason = (str(error).splitlines() or [""])[0]
+            raise UserError(f"submitit starts no jobs with --executor={executor} and {parameters}: {reason}") from None
         self.parameters, self.jobs, self.at_once = parameters, jobs, at_once
         self.states = {job.folder: DONE if job.is_done() else WAITING for job in jobs}
         self.running: dict[Path, Any] = {}  # submitit's jobs
@@ -266,6 +298,9 @@ class Sweep:
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             self.running[job.folder], self.slots[job.folder] = self.executor.submit(Play(job)), slot
+        except Exception as error:  # submitit's: the queue has refused it
+            self.states[job.folder], self.tails[job.folder] = FAILED, f"not started: {error}"
+            return
         finally:
             signal.signal(signal.SIGINT, before)
         self.states[job.folder] = RUNNING
@@ -278,14 +313,16 @@ class Sweep:
         if not handle.done():
             return
         try:
-            code = handle.result()
+            code = max(handle.results(), key=abs)  # of all its processes
         except Exception:  # submitit's: the process was killed, or never came to its end
             code = None
         del self.running[job.folder]
         self.slots.pop(job.folder, None)
-        self.states[job.folder] = DONE if job.is_done() else STOPPED if code == 0 else FAILED
+        self.states[job.folder] = DONE if job.is_done() else STOPPED if code == 0 or self.stopping else FAILED
         if self.states[job.folder] == FAILED:
-            self.tails[job.folder] = _tail(handle.paths.stdout, handle.paths.stderr)
+            reason = "ended without an exit code: was it killed?" if code is None else f"exit code {code}"
+            reason = f"killed by signal {-code}" if code and code < 0 else reason
+            self.tails[job.folder] = f"{reason}\n{_tail(handle.paths.stdout, handle.paths.stderr)}"
 
 
 def _tail(*files: Path) -> str:

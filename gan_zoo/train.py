@@ -142,8 +142,8 @@ class Run:
             return self.workdir.read("result.json")
         for folder in folders:
             folder.remove("result.json", "evaluation.json")
-        names = [seed.config.seed for seed in self.seeds]
-        self.log = Log(self.workdir.path, start, self.ends[-1], self.workdir.writes, names)
+        places = {seed.config.seed: seed.workdir.path for seed in self.seeds}
+        self.log = Log(self.workdir.path, start, self.ends[-1], self.workdir.writes, places)
         at_end.callback(self.log.close)
         index, states, within = 0, None, 0
         if restored:

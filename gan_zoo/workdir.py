@@ -116,13 +116,25 @@ def read(path: Path) -> Any:
         raise UserError(f"{path} is damaged: it is no JSON") from None
 
 
-def lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a .jsonl file, none if it does not exist; a line that was cut off while it was written is none."""
+def lines(path: Path, end: int = 0) -> list[dict[str, Any]]:
+    """The lines of a .jsonl file, none if it does not exist; a line that was cut off while it was written is none.
+
+    Args:
+        end: how many bytes of its end are read; 0: all.
+    """
+    if not path.exists():
+        return []
+    with open(path, "rb") as file:
+        if end and file.seek(0, os.SEEK_END) > end:
+            file.seek(-end, os.SEEK_END)
+        else:
+            file.seek(0)
+        text = file.read().decode(errors="replace")
     found = []
-    for line in path.read_text().splitlines() if path.exists() else ():
+    for line in text.splitlines():
         with contextlib.suppress(json.JSONDecodeError):
             found.append(json.loads(line))
-    return found
+    return [line for line in found if isinstance(line, dict)]
 
 
 def write(path: Path, value: Any) -> None:

@@ -34,7 +34,7 @@ def folder(tmp_path):
 
 def test_groups_means_and_spreads(folder):
     runs = report.find(folder)
-    assert report.axes(runs) == ["loss", "seed"]
+    assert report.axes(runs) == ["config", "loss", "seed"]
     (table,) = report.tables(report.grouped(runs, []))
     assert table == [
         ["", "runs", "fid", "seconds"],
@@ -42,7 +42,7 @@ def test_groups_means_and_spreads(folder):
         ["loss=minimax", "2", "5 ± 0", "4.5 ± 0.71"],
     ]
     assert report.markdown(table).splitlines()[2] == "| loss=hinge | 2 | 2 ± 1.4 | 4.5 ± 0.71 |"
-    (by_seed,) = report.tables(report.grouped(runs, ["seed"]))
+    (by_seed,) = report.tables(report.grouped(runs, [" config.seed"]))
     assert [row[:3] for row in by_seed[1:]] == [["seed=0", "2", "3 ± 2.8"], ["seed=1", "2", "4 ± 1.4"]]
     (whole,) = report.tables(report.grouped(runs, ["dataset"]))
     assert whole[1][:3] == ["dataset=digits", "4", "3.5 ± 1.9"]
@@ -50,17 +50,40 @@ def test_groups_means_and_spreads(folder):
         report.grouped(runs, ["los"])
 
 
+def test_runs_of_other_names_are_other_groups(tmp_path):
+    """Also where their folders are called alike, or lie in a folder of seeds."""
+    places = ("one/gan,loss=hinge,rounds=9", "two/gan,loss=hinge,rounds=9", "one/gan,loss=minimax,rounds=9/seed_3")
+    for place in places:
+        for seed in range(2):
+            write_run(tmp_path / place / f"seed_{seed}", "hinge", seed, 1.0)
+    runs = report.find(tmp_path)
+    groups = report.grouped(runs, [])
+    told = lambda groups: {report.title(group): len(own) for group, own in groups.items()}
+    assert told(groups) == {"one/gan,loss=hinge": 2, "one/gan,loss=minimax": 2, "two/gan,loss=hinge": 2}
+    assert told(report.grouped(runs, ["config"])) == {"config=one/gan": 4, "config=two/gan": 2}
+
+
+def test_damaged_runs_are_left_out(folder, caplog):
+    (folder / "loss=hinge" / "seed_0" / "result.json").write_text('{"step": 2')
+    (folder / "other").mkdir()
+    (folder / "other" / "config.json").write_text("[1]")
+    assert len(report.find(folder)) == 3
+    assert "seed_0 is left out" in caplog.text
+
+
 def test_a_line_for_each_run(folder):
-    report.save_csv(folder / "sweep.csv", folder, report.find(folder))
+    report.save_csv(folder / "sweep.csv", folder, report.find(folder), {"gan-digits,loss=wgan/seed_7": "failed"})
     with open(folder / "sweep.csv") as file:
-        rows = list(csv.DictReader(file))
+        *rows, failed = csv.DictReader(file)
+    told = {name: value for name, value in failed.items() if value}
+    assert told == {"run": "gan-digits,loss=wgan/seed_7", "state": "failed", "config": "gan-digits", "seed": "7"}
     assert [(row["run"], row["loss"], row["seed"], float(row["fid"])) for row in rows][1] == (
         "loss=hinge/seed_1",
         "hinge",
         "1",
         3.0,
     )
-    assert len(rows) == 4 and rows[0]["seconds"] == "4.0"
+    assert len(rows) == 4 and rows[0]["seconds"] == "4.0" and rows[0]["state"] == "done" and rows[0]["step"] == "20"
 
 
 def test_what_was_measured_in_two_ways_is_not_mixed(folder):
@@ -78,8 +101,14 @@ def test_curves_and_their_picture(folder):
     rounds, values = plots.curves(runs[0].folder)["generator/loss"]
     np.testing.assert_array_equal([rounds, values], [[10, 20], [10, 20]])
     assert set(plots.curves(runs[0].folder)) == {"generator/loss", "fid"}
-    report.save_plots(folder / "report.png", report.grouped(runs, []))
-    assert (folder / "report.png").stat().st_size > 5000
+    groups = report.grouped(runs, [])
+    report.save_plots(folder / "report.png", groups)
+    picture = np.asarray(Image.open(folder / "report.png").convert("RGB"))
+    width = picture.shape[1] // 2
+    for number in range(2):  # both groups in both panels, in the second by dots of what was scored but once
+        color = [int(plots.COLORS[number][i : i + 2], 16) for i in (1, 3, 5)]
+        near = (np.abs(picture.astype(int) - color) < 3).all(axis=2)
+        assert near[60:, : width // 2].any() and near[60:, width // 2 : width].any()
 
 
 def test_samples_of_each_group(folder):

@@ -1,5 +1,6 @@
 """Sweeps: which jobs a file gives, how they are named, and that killed, failed and finished ones are told apart."""
 
+import csv
 import fcntl
 import json
 import os
@@ -41,7 +42,12 @@ def test_a_run_is_named_by_its_settings():
     [
         ("return []", "gives no runs: get_runs"),
         ("return [{'loss': 'hinge'}]", "a run names no config"),
-        ("return [{'config': CONFIG}, {'config': CONFIG}]", "lists gan-25gaussians/seed_0 twice|lists .*twice"),
+        ("return [{'config': CONFIG}, {'config': CONFIG}]", "lists gan-25gaussians/seed_0 twice"),
+        ("return [{'config': CONFIG, 'loss': 'hinge', 'rounds': r} for r in (9, 9.0)]", "is of type int|twice"),
+        ("return [{'config': CONFIG, **{k: 9 for k in s}} for s in (('rounds', 'seed'), ('seed', 'rounds'))]", "twice"),
+        ("return [{'config': CONFIG}, {'config': CONFIG, 'loss': 'non_saturating'}]", "lists one run twice"),
+        ("return [{'config': None}]", "a run names no config"),
+        ("return [{'config': CONFIG, 'loss': None}]", "loss is None"),
         ("return [{'config': CONFIG, 'batchsize': 3}]", "did you mean config.batch_size"),
         ("return [{'config': 'configs/gans.py'}]", "no config file"),
         ("raise KeyError('x')", "gives no runs: KeyError"),
@@ -67,18 +73,42 @@ def test_seeds_that_follow_each_other_are_trained_together(tmp_path):
     # A folder of the seeds that are trained together holds the very run that one trained alone would be.
     alone = next(job for job in apart if job.folder == first.folder / "seed_1")
     assert configs.to_json(alone.wanted) == {**configs.to_json(first.wanted), "seeds": 1, "seed": 1}
-    gap, _ = load(sweep_file(tmp_path, "return [{'config': CONFIG, 'seed': s} for s in (0, 2)]"), tmp_path, True)
+    gap = sweep_file(tmp_path, "return [{'config': CONFIG, 'seed': s} for s in (0, 2)]", "gap.py")
+    gap, _ = load(gap, tmp_path, True)
     assert [job.seeds for job in gap] == [1, 1]
+    finish(next(job for job in apart if job.folder == first.folder / "seed_0"))
+    rest, _ = load(file, tmp_path, together=True)  # what is done is not played again
+    assert sorted((job.seeds, job.is_done()) for job in rest) == [(1, True), (2, False), (3, False)]
+
+
+def test_values_of_numpy_are_pythons(tmp_path):
+    values = "'generator.hidden': np.array([8, 8]), 'batch_size': np.int64(4), 'loss': np.str_('hinge')"
+    body = f"return [{{'config': CONFIG, {values}}}]"
+    file = Path(sweep_file(tmp_path, body))
+    file.write_text("import numpy as np\n" + file.read_text())
+    (job,), _ = load(str(file), tmp_path)
+    assert job.wanted.generator.hidden == (8, 8) and job.wanted.batch_size == 4 and job.wanted.loss == "hinge"
+
+
+def finish(job):
+    job.folder.mkdir(parents=True)
+    wanted = configs.to_json(job.wanted)
+    for name, value in (("config.json", wanted), ("evaluation.json", {}), ("result.json", {"step": 10})):
+        workdir.write(job.folder / name, value)
 
 
 def test_what_is_done_is_told_by_its_files(tmp_path):
     (job,), _ = load(sweep_file(tmp_path, "return [{'config': CONFIG, 'rounds': 10}]"), tmp_path)
     assert not job.is_done() and not job.is_busy()
-    job.folder.mkdir(parents=True)
-    wanted = configs.to_json(job.wanted)
-    for name, value in (("config.json", wanted), ("evaluation.json", {}), ("result.json", {"step": 10})):
-        workdir.write(job.folder / name, value)
+    finish(job)
     assert job.is_done()
+    wanted = configs.to_json(job.wanted)
+    earlier = {name: value for name, value in wanted.items() if name != "conditioning"}
+    workdir.write(job.folder / "config.json", earlier)  # of a version that did not have this field
+    assert job.is_done()
+    (job.folder / "result.json").write_text('{"step"')
+    assert not job.is_done()
+    workdir.write(job.folder / "result.json", {"step": 10})
     for field, value in (("rounds", 9), ("loss", "hinge")):  # the config file has changed since
         workdir.write(job.folder / "config.json", {**wanted, field: value})
         assert not job.is_done()
@@ -116,8 +146,9 @@ def test_a_sweep_is_killed_and_continued(cache, tmp_path):
     steps = [line["step"] for line in lines(folder / "seed_0")]
     assert steps == list(range(500, 6001, 500)) and result(folder / "seed_0")["step"] == 6000
     assert (tmp_path / "runs" / "jobs").is_dir() and not (tmp_path / "runs" / "jobs" / "submitted.json").exists()
-    table = (tmp_path / "runs" / "sweep.csv").read_text().splitlines()
-    assert len(table) == 2 and table[0].startswith("run,modes_covered")
+    with open(tmp_path / "runs" / "sweep.csv") as file:
+        rows = {row["state"]: row for row in csv.DictReader(file)}
+    assert set(rows) == {"done", "failed"} and rows["done"]["modes_covered"] and "exit code 2" in second.stdout
 
 
 @pytest.mark.slow

@@ -14,10 +14,10 @@ SIZE = 5  # of the code: a larger one makes what it never saw again too
 
 
 def get_runs(scale):
-    data = "digits" if scale == "small" else "tfds:mnist"
-    more = {} if scale == "small" else {"image_shape": (28, 28, 1), "classes": 2}
+    data, classes = ("digits", "") if scale == "small" else ("tfds:mnist", "/10")
+    more = {} if scale == "small" else {"image_shape": (28, 28, 1)}
     run = {"config": "configs/autoencoder.py:digits", "latent_size": SIZE, **more}
-    return {str(digit): {**run, "dataset": f"without:{data}:{digit}"} for digit in range(10)}
+    return {str(digit): {**run, "dataset": f"without:{data}:{digit}{classes}"} for digit in range(10)}
 
 
 def draw(runs, scale):

@@ -29,7 +29,9 @@ ESTIMATES = {
 
 def get_runs(scale):
     if scale == "paper":
-        return {f"{name}, convolutional": {"config": f"configs/{name}.py:paper"} for name, _ in ESTIMATES.values()}
+        watched = {"eval_every": 5000, "watch_samples": 10_000, "log_every": 100, "extractor": "inception"}
+        names = [name for name, _ in ESTIMATES.values()]
+        return {f"{name}, convolutional": {"config": f"configs/{name}.py:paper", **watched} for name in names}
     return {
         f"{name}, {kind}": {"config": f"configs/{name}.py:digits", **WATCHED, **fields}
         for name, _ in ESTIMATES.values()
