@@ -192,7 +192,8 @@ def _page(
     trained = f"{len(seconds)} runs, {sum(seconds):.0f} s of training" if runs else "Nothing is trained"
     trained = trained.replace("1 runs", "One run") if len(seconds) == 1 else trained
     packages = ", ".join(f"{name} {versions[name]}" for name in ("jax", "flax"))
-    machine = f"{versions['processor']}, {versions['machine']}, Python {versions['python']}, {packages}"
+    processor = versions.get("processor", versions["backend"])
+    machine = f"{processor}, {versions['machine']}, Python {versions['python']}, {packages}"
     parts.append(f"{trained}; {machine}. Configs and numbers: [{one.name}.json]({one.name}.json)")
     return "\n\n".join(part.strip() for part in parts) + "\n"
 

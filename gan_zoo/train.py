@@ -35,6 +35,7 @@ from gan_zoo.workdir import Workdir
 
 COLUMNS = 10
 WATCHED = "evaluations.jsonl"
+RATE = "images_per_second"
 CURVES = ("fid", "coverage")
 log = logging.getLogger("gan_zoo")
 
@@ -354,11 +355,12 @@ class Run:
         result = {
             "step": step,
             "seconds": round(seconds, 2),
-            "images_per_second": round(images * len(self.seeds) / seconds, 1) if seconds else None,
+            RATE: round(images * len(self.seeds) / seconds, 1) if seconds else None,
             "compile_seconds": round(self.compile_seconds, 2),
         }
+        share = {name: result[name] and round(result[name] / len(self.seeds), 2) for name in ("seconds", RATE)}
         for seed, state in zip(self.seeds, states, strict=True):
-            own = {**result, "fingerprint": fingerprint(to_leaves(state))}
+            own = {**result, **share, "fingerprint": fingerprint(to_leaves(state))}
             seed.workdir.write("result.json", own)
         if len(self.seeds) == 1:
             return own
