@@ -14,8 +14,8 @@ SETTINGS = {
         "image_shape": (32, 32, 3),
         "rounds": 100_000,
         "start": 4,
-        "thousands": (10.0, 20.0, 40.0, 80.0),
-        "fading_thousands": (0.0, 10.0, 20.0, 40.0),
+        "thousands": (10.0, 20.0, 30.0, 50.0),
+        "fading_thousands": (0.0, 10.0, 20.0, 30.0),
         "batch_sizes": (32,),
         "learning_rates": (2e-3,),
         "penalty_weight": 1.0,  # the paper's 10 is for images a thousand times as large
