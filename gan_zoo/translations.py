@@ -41,7 +41,8 @@ def translation_scores(trained: Trained, number: int, how: Mapping[str, Any]) ->
         again = zip(ways, reversed(TRANSLATE), strict=True)
         cycles = [np.abs(trained.make(view, way["made"]) - way["given"]).mean() for way, view in again]
         values["cycle_l1"] = float(np.mean(cycles)), {}
-    if test.inputs is not None or set(GENERATORS) <= set(trained.nets):
+    images = len(spec.shape) == 3  # modes of points are counted elsewhere
+    if images and (test.inputs is not None or set(GENERATORS) <= set(trained.nets)):
         values |= _unpaired(ways, train, _judge(train, test))
     if test.inputs is not None and "back" in trained.game.views and "label" in test.inputs.take(np.arange(1)):
         values |= _characters(trained, train, test)

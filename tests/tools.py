@@ -24,7 +24,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 SMALL = [
     f"configs/{path.stem}.py:{name}"
     for path in sorted((PROJECT / "configs").glob("*.py"))
-    for name in ("digits", "moving_digits", "25gaussians", "8gaussians", "swissroll")
+    for name in ("digits", "moving_digits", "25gaussians", "8gaussians", "swissroll", "5to10gaussians")
     if f'"{name}":' in path.read_text()
 ]
 MEMBERS = sorted({name.partition(":")[0]: name for name in reversed(SMALL)}.values())

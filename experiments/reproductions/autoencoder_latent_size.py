@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import gan_zoo
-from gan_zoo import figures, workdir
+from gan_zoo import figures, plots, workdir
 from gan_zoo.reconstructions import codes, decoded
 from gan_zoo.reproduce import Result
 
@@ -38,7 +38,7 @@ def reconstructions(runs):
 
 
 def draw(runs, scale):
-    figure = Figure(figsize=(10, 12), dpi=64, layout="constrained")
+    figure = Figure(figsize=(11, 12), dpi=72, layout="constrained")
     axes, rows, numbers = figure.subplots(3, 2, height_ratios=(1, 1.6, 1.6)), [], {}
     for column, name in zip(axes.T, DATA, strict=True):
         own = {size: runs[f"{name} {size}"] for size in SIZES}
@@ -49,8 +49,9 @@ def draw(runs, scale):
         plane = codes(run, test["image"])
         names = run.test.class_names or range(run.spec.classes)
         for label, title in enumerate(names):
-            column[1].scatter(*plane[test["label"] == label].T, s=5, label=title)
-        column[1].legend(fontsize="x-small", ncols=2, markerscale=2)
+            look = {"color": plots.COLORS[label % len(plots.COLORS)], "marker": "ox"[label // len(plots.COLORS)]}
+            column[1].scatter(*plane[test["label"] == label].T, s=5, label=title, linewidth=0.8, **look)
+        column[1].legend(loc="upper left", bbox_to_anchor=(1, 1), markerscale=2)
         ends = np.percentile(plane, (LOW, HIGH), axis=0)
         x, y = (np.linspace(*end, LATTICE) for end in ends.T)
         column[1].set(title="codes of two numbers, by label")

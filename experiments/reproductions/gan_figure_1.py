@@ -40,14 +40,14 @@ def draw(runs, scale):
         above.plot(X, model, color=next(colors), label="model")
         above.plot(X, judged, color=next(colors), linestyle="--", label="D")
         above.plot(X, data / (data + model), color="0.6", linestyle=":", linewidth=1, label="best D")
-        above.set(title=f"round {rounds}", ylim=(0, 1.05))
+        above.set(title=f"round {rounds}", ylim=(0, 1.6))
         z = np.linspace(-1, 1, 21)[:, None]
         for start, end in zip(z[:, 0], run.draw({"noise": z})[:, 0], strict=True):
             below.annotate("", (end, 1), (4 * start, 0), arrowprops={"arrowstyle": "->", "linewidth": 0.5})
         below.set(yticks=(0, 1), yticklabels=("z", "x"), ylim=(0, 1), xlim=(-4, 4))
         likely = data > 0.02  # where there are data for D to be right about
         gaps = {
-            "distance of D from 1/2": float(np.abs(judged - 0.5)[likely].max()),
+            "largest distance of D from 1/2": float(np.abs(judged - 0.5)[likely].max()),
             "1-Wasserstein": float(np.abs(np.sort(made) - norm.ppf((np.arange(SAMPLES) + 0.5) / SAMPLES)).mean()),
         }
         numbers[rounds] = gaps

@@ -33,7 +33,8 @@ def draw(runs, scale):
     parts, table, numbers = [], [["code", "mean change of a pixel along a row"]], {}
     for name, latents in sweeps.items():
         images = run.draw(latents).reshape(ROWS, COLUMNS, *run.spec.shape)
-        parts.append(figures.headed(figures.grid(images), [f"{name} code"]))
+        part = figures.headed(figures.grid(images), [f"{name} code"])
+        parts.append(np.pad(part, [(0, 0), (0, 12), (0, 0)], constant_values=255))
         numbers[name] = float(images.std(axis=1).mean())
         table.append([name, numbers[name]])
     return Result(np.concatenate(parts, axis=1), table, numbers)

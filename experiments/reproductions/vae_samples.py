@@ -39,7 +39,8 @@ def rows_of(run):
     test = codes(run, run.test.take(np.arange(min(500, run.test.size)))["image"])
     along = np.repeat(test[:1], COLUMNS, axis=0)
     most = test.std(axis=0).argmax()
-    along[:, most] = np.linspace(-REACH, REACH, COLUMNS) * (1 if run.config.variational else test[:, most].std())
+    middle, step = (0, 1) if run.config.variational else (test[:, most].mean(), test[:, most].std())
+    along[:, most] = middle + step * np.linspace(-REACH, REACH, COLUMNS)
     return np.stack([shown, run.probe("restore", shown)["image"], decoded(run, noise), decoded(run, along)])
 
 

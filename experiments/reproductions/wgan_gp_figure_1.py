@@ -68,12 +68,12 @@ def draw(runs, scale):
     for number, kind in enumerate(DEEP):
         norms, weights = layers(gan_zoo.load(runs[kind]), points["swissroll"])
         above.plot(range(1, len(LAYERS) + 1), norms, marker=".", label=kind, **plots.style(number))
-        below.hist(weights, np.linspace(-0.25, 0.25, 81), density=True, histtype="step", **plots.style(number))
-        atclip = float((np.abs(weights) > 0.99 * np.abs(weights).max()).mean())
-        numbers[kind] = {"gradients": norms, "at the largest weight": atclip}
-        rows.append([kind, norms[0], norms[-1], norms[0] / norms[-1], atclip])
+        weights /= np.abs(weights).max()
+        below.hist(weights, np.linspace(-1, 1, 81), density=True, histtype="step", **plots.style(number))
+        numbers[kind] = {"gradients": norms, "at the largest weight": float((np.abs(weights) > 0.99).mean())}
+        rows.append([kind, norms[0], norms[-1], norms[0] / norms[-1], numbers[kind]["at the largest weight"]])
     above.set(title="gradient towards a layer's output", xlabel="layer", yscale="log")
-    below.set(title="weights", yscale="log", ylabel="density")
+    below.set(title="weights, as shares of the largest", yscale="log", ylabel="density")
     right.legend(loc="outside lower center", ncols=2)
     head = ["deep critics on the Swiss roll", "gradient at layer 1", "at the last", "ratio", "weights at the largest"]
     return Result(figure, [head, *rows], numbers)

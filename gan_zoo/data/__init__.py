@@ -27,6 +27,7 @@ ALIASES = {
     "25gaussians": "points:25gaussians",
     "swissroll": "points:swissroll",
     "normal": "points:normal",
+    "5to10gaussians": "points:5to10gaussians",
     "folder": "image_folder",
     "edges2fashion": "edges:fashion_mnist",
     "shoes2bags": "domains:fashion_mnist:5,7,9:8",

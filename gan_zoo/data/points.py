@@ -1,11 +1,17 @@
-"""Points: 8gaussians, 25gaussians and swissroll in the plane (gan_toy.py of WGAN-GP), normal on a line."""
+"""Points: 8gaussians, 25gaussians and swissroll in the plane (gan_toy.py of WGAN-GP), normal on a line.
+
+5to10gaussians are two unpaired domains in the plane, as DiscoGAN's toy has them (section 3.1): five wide modes, inputs,
+and ten narrow ones.
+"""
+
+from dataclasses import replace
 
 import numpy as np
 
 from gan_zoo.data import Source, Spec, in_memory
 from gan_zoo.errors import UserError
 
-ARGUMENT = "8gaussians|25gaussians|swissroll|normal"
+ARGUMENT = "8gaussians|25gaussians|swissroll|normal|5to10gaussians"
 SHAPES = ((2,), (1,))
 SIZES = {"train": 100_000, "test": 10_000}
 SEEDS = {"train": 0, "test": 1}
@@ -17,7 +23,7 @@ def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
     shape = (1,) if argument == "normal" else (2,)
     if image_shape not in ((), shape):
         raise UserError(f"{argument} holds points, not images: leave config.image_shape empty")
-    return Spec(argument, shape, 0)
+    return Spec(argument, shape, 0, shape if argument == "5to10gaussians" else ())
 
 
 def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) -> Source:
@@ -31,10 +37,22 @@ def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) 
     elif argument == "normal":
         points = generator.standard_normal((SIZES[split], 1))
     else:
-        centres, std = modes(argument)
-        which = generator.permutation(SIZES[split]) % len(centres)  # every mode equally often
-        points = centres[which] + std * generator.standard_normal((SIZES[split], 2))
-    return in_memory(found, split, points.astype(np.float32))
+        points = _mixture(generator, SIZES[split], *modes(argument))
+    source = in_memory(found, split, points.astype(np.float32))
+    if not found.input_shape:
+        return source
+    inputs = _mixture(generator, SIZES[split], _ring(5, 1.0), 0.1).astype(np.float32)
+    return replace(source, inputs=in_memory(replace(found, input_shape=()), split, inputs))
+
+
+def _mixture(generator: np.random.Generator, number: int, centres: np.ndarray, std: float) -> np.ndarray:
+    which = generator.permutation(number) % len(centres)  # every mode equally often
+    return centres[which] + std * generator.standard_normal((number, 2))
+
+
+def _ring(number: int, radius: float) -> np.ndarray:
+    angle = 2 * np.pi * np.arange(number) / number
+    return radius * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
 
 def modes(name: str) -> tuple[np.ndarray, float] | None:
@@ -43,6 +61,7 @@ def modes(name: str) -> tuple[np.ndarray, float] | None:
         axis = 2.0 * np.arange(-2, 3)
         return np.stack(np.meshgrid(axis, axis), axis=-1).reshape(25, 2) / 2.828, 0.05 / 2.828
     if name == "8gaussians":
-        angle = 2 * np.pi * np.arange(8) / 8
-        return 2.0 * np.stack([np.cos(angle), np.sin(angle)], axis=-1) / 1.414, 0.02 / 1.414
+        return _ring(8, 2.0 / 1.414), 0.02 / 1.414
+    if name == "5to10gaussians":
+        return _ring(10, 2.0 / 1.414), 0.05 / 1.414
     return None
