@@ -38,6 +38,18 @@ SETTINGS = {
         "sample_every": 500,
         "checkpoint_every": 500,
     },
+    # Beside configs/stylegan.py:emoji: about as many parameters, as many images.
+    "emoji": {
+        "dataset": "emoji:both",
+        "image_shape": (32, 32, 3),
+        "rounds": 170_000 // 64,
+        "batch_size": 64,
+        "ema_decay": 0.99,
+        "generator": {"width": 64},
+        "discriminator": {"width": 64},
+        "sample_every": 500,
+        "checkpoint_every": 500,
+    },
     "paper": PAPER,
     "theano": {
         **PAPER,

@@ -1,5 +1,7 @@
 """Every config: plays on real data, with the sizes of its paper, on one device as on eight."""
 
+import runpy
+
 import jax
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from tools import MEMBERS, PROJECT, SMALL, play, shrunk
 
 from gan_zoo import config as configs
 from gan_zoo import data, trained
+from gan_zoo.errors import UserError
 from gan_zoo.step import state_shapes
 
 PAPERS = {
@@ -60,6 +63,16 @@ def test_every_config_has_paper_settings_and_a_header():
     assert {name.partition(":")[0] for name in PAPERS} == stems
     for path in (PROJECT / "configs").glob("*.py"):
         assert "./launch.sh" in path.read_text().split('"""')[1], f"{path.name}: the header lacks its command"
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "configs").glob("*.py")), ids=lambda path: path.stem)
+def test_every_setting_names_data_that_there_are(path):
+    for name in runpy.run_path(str(path))["SETTINGS"]:
+        config = configs.load(f"{path}:{name}", [])
+        try:
+            data.spec(config.dataset, config.image_shape, config.classes)
+        except UserError as error:  # one's own folders
+            assert "there is no folder" in str(error), f"{path.stem}:{name}: {error}"
 
 
 @pytest.mark.parametrize("name", SMALL)
