@@ -88,6 +88,10 @@ def test_folders_and_numbers(whole, env):
     last = lines(whole)[-1]
     losses = last["generator/loss/seeds"]
     assert len(losses) == 2 and last["generator/loss"] == pytest.approx(np.mean(losses), rel=1e-5)
+    own = [lines(whole / f"seed_{seed}")[-1]["generator/loss"] for seed in SEEDS]
+    assert own == pytest.approx(losses, rel=1e-5)
+    seconds = [result(whole / f"seed_{seed}")["seconds"] for seed in SEEDS]
+    assert sum(seconds) == pytest.approx(result(whole)["seconds"], abs=0.02)
     assert last["generator/loss/spread"] == pytest.approx(np.std(losses, ddof=1), rel=1e-4)
     score = result(whole, "evaluation.json")["scores"]["high_quality"]
     own = [result(whole / f"seed_{s}", "evaluation.json")["scores"]["high_quality"]["value"] for s in SEEDS]
@@ -105,7 +109,8 @@ def test_continued_where_all_seeds_have_a_checkpoint(whole, env, tmp_path):
         folder = f"seed_{seed}"
         assert result(tmp_path / folder)["fingerprint"] == result(whole / folder)["fingerprint"]
     plain = lambda rows: [{k: v for k, v in row.items() if k != "images_per_second"} for row in rows]
-    assert plain(lines(tmp_path)) == plain(lines(whole))
+    for folder in ("", "seed_3", "seed_4"):
+        assert plain(lines(tmp_path / folder)) == plain(lines(whole / folder))
 
 
 def test_summary_has_mean_and_spread():
