@@ -147,6 +147,18 @@ def test_8gaussians():
     check_mixture("8gaussians", centres, std, 0.01414)
 
 
+def test_5to10gaussians():
+    centres, std = points.modes("5to10gaussians")
+    source = data.load("5to10gaussians", "train")
+    assert source.spec == data.Spec("5to10gaussians", (2,), 0, (2,)) and centres.shape == (10, 2)
+    distance = np.linalg.norm(source.arrays["image"][:, None] - centres, axis=-1)
+    assert (np.bincount(distance.argmin(axis=1)) == 10_000).all() and distance.min(axis=1).max() < 6 * std
+    given = source.inputs.arrays["image"]
+    radius, angle = np.linalg.norm(given, axis=1), np.arctan2(given[:, 1], given[:, 0])
+    assert radius.mean() == pytest.approx(1, abs=0.01) and radius.std() == pytest.approx(0.1, rel=0.03)
+    assert (np.bincount(np.rint(angle / (2 * np.pi / 5)).astype(int) % 5) == 20_000).all()
+
+
 def check_mixture(name, centres, std, expected):
     assert std == pytest.approx(expected, rel=2e-3)
     for split, size in (("train", 100_000), ("test", 10_000)):

@@ -13,7 +13,9 @@ from gan_zoo import config as configs
 from gan_zoo import data, figures, losses, trained
 from gan_zoo.architectures import patchgan, translator, unet
 from gan_zoo.compare import ROWS, compare, side_by_side
+from gan_zoo.data.points import modes
 from gan_zoo.errors import UserError
+from gan_zoo.evaluate import point_scores
 from gan_zoo.pool import exchange, new_pool
 from gan_zoo.step import new_state
 from gan_zoo.translations import translation_scores
@@ -30,6 +32,25 @@ def test_patchgan_sizes(field, size, out):
     network = patchgan.Discriminator(width=4, receptive_field=field)
     logits = jax.eval_shape(lambda x: network.init_with_output(KEY, x, train=True)[0], jnp.zeros((1, size, size, 3)))
     assert logits.shape == (1, out, out, 1)
+
+
+def test_points_of_two_domains_are_scored_by_modes_and_cycles():
+    config, _ = shrunk("configs/discogan.py:5to10gaussians")
+    spec, (phase,) = configs.build(config)
+    state = new_state(phase.game, KEY, data.example(spec, 16))
+    run = trained.Trained(config, spec, phase.game, state, 0)
+    # The way there: each point to the nearest of the ten modes; the way back: as it is.
+    centres, _ = modes("5to10gaussians")
+    nearest = lambda x: jnp.asarray(centres)[jnp.argmin(jnp.sum((x[:, None] - centres) ** 2, axis=-1), axis=1)]
+    run.views = {**run.views, "sample": lambda nets, batch, rng: {"image": nearest(batch["input"])}}
+    run.views["back"] = lambda nets, batch, rng: {"image": batch["image"]}
+    scores = translation_scores(run, 400, {})
+    given = run.held_out(np.arange(400))
+    there = np.abs(np.asarray(nearest(given["input"])) - given["input"]).mean()
+    back = np.abs(np.asarray(nearest(given["image"])) - given["image"]).mean()
+    assert set(scores) == {"cycle_l1"} and scores["cycle_l1"]["value"] == pytest.approx((there + back) / 2, rel=1e-5)
+    counted = point_scores(run, 400, {})
+    assert counted["modes_covered"]["value"] == 5 and counted["high_quality"]["value"] == 1  # every other one
 
 
 @pytest.mark.parametrize("field", [1, 16, 34, 70, 142, 286])
