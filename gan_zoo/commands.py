@@ -132,7 +132,10 @@ def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
     if not args.config and not args.all:
         _table([["", "paper", *reproduce.SCALES]] + [[one.name, one.paper, *one.costs] for one in known.values()])
         return
-    wanted = list(known.values()) if args.all else [known[choose("reproduction", args.config, known)]]
+    if args.all:
+        wanted = [one for one in known.values() if not one.long]
+    else:
+        wanted = [known[choose("reproduction", args.config, known)]]
     folder = Path(args.workdir or Path("runs", "reproduce")).absolute()
     _check_jobs(args)
     if args.seeds < 1:

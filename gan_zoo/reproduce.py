@@ -6,6 +6,7 @@ Such a file has a docstring whose first line is what is shown, and
     COST     scale -> how long it takes, and where
     DIFFERS  what the small scale does otherwise than the paper
     NUMBERS  the paper's numbers and where they stand in it; may be left out
+    LONG     True where it takes hours, so that --all leaves it out
     get_runs(scale) -> name -> {"config": ..., field: value, ...}, as in a sweep; none if nothing is trained.
                        Two that name the same run share it.
     draw(runs, scale) -> Result; runs: name -> folder of the finished run
@@ -65,6 +66,7 @@ class Reproduction:
     cost: Mapping[str, str]
     differs: str
     numbers: str
+    long: bool
     get_runs: Callable[[str], Mapping[str, Mapping[str, Any]]]
     draw: Callable[[Mapping[str, Path], str], Result]
 
@@ -91,9 +93,9 @@ class Reproduction:
 def load(file: Path) -> Reproduction:
     """Reads one of those files."""
     given = runpy.run_path(str(file))
-    title, numbers = given["__doc__"].strip().splitlines()[0], given.get("NUMBERS", "")
+    title, more = given["__doc__"].strip().splitlines()[0], (given.get("NUMBERS", ""), given.get("LONG", False))
     own = (given[name] for name in ("PAPER", "COST", "DIFFERS"))
-    return Reproduction(file.stem, title, *own, numbers, given["get_runs"], given["draw"])
+    return Reproduction(file.stem, title, *own, *more, given["get_runs"], given["draw"])
 
 
 def known(folder: Path) -> dict[str, Reproduction]:

@@ -22,6 +22,8 @@ DIFFERS = (
     "with --together, two games at a time on two cores"
 )
 
+LONG = True
+
 SCORES = ("fid", "kid", "precision", "recall", "coverage", "label_accuracy")
 SWEEP = Path(__file__).parent.parent / "sweeps" / "fashion.py"
 SHOWN = 10
