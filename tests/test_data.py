@@ -155,8 +155,9 @@ def test_5to10gaussians():
     assert (np.bincount(distance.argmin(axis=1)) == 10_000).all() and distance.min(axis=1).max() < 6 * std
     given = source.inputs.arrays["image"]
     radius, angle = np.linalg.norm(given, axis=1), np.arctan2(given[:, 1], given[:, 0])
-    assert radius.mean() == pytest.approx(1, abs=0.01) and radius.std() == pytest.approx(0.1, rel=0.03)
-    assert (np.bincount(np.rint(angle / (2 * np.pi / 5)).astype(int) % 5) == 20_000).all()
+    assert radius.mean() == pytest.approx(0.7, abs=0.03) and radius.std() == pytest.approx(0.15, rel=0.03)
+    each = np.bincount(np.rint((angle - np.pi / 10) / (2 * np.pi / 5)).astype(int) % 5)
+    np.testing.assert_allclose(each, 20_000, rtol=0.02)
 
 
 def check_mixture(name, centres, std, expected):

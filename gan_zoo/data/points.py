@@ -41,7 +41,7 @@ def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) 
     source = in_memory(found, split, points.astype(np.float32))
     if not found.input_shape:
         return source
-    inputs = _mixture(generator, SIZES[split], _ring(5, 1.0), 0.1).astype(np.float32)
+    inputs = _mixture(generator, SIZES[split], _ring(5, 0.7, turned=0.05), 0.15).astype(np.float32)
     return replace(source, inputs=in_memory(replace(found, input_shape=()), split, inputs))
 
 
@@ -50,8 +50,9 @@ def _mixture(generator: np.random.Generator, number: int, centres: np.ndarray, s
     return centres[which] + std * generator.standard_normal((number, 2))
 
 
-def _ring(number: int, radius: float) -> np.ndarray:
-    angle = 2 * np.pi * np.arange(number) / number
+def _ring(number: int, radius: float, turned: float = 0.0) -> np.ndarray:
+    """Points on a circle, [number, 2]; ``turned``: by which share of a whole turn."""
+    angle = 2 * np.pi * (np.arange(number) / number + turned)
     return radius * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
 
