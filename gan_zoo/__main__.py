@@ -9,8 +9,9 @@ import sys
 import threading
 import warnings
 
-from gan_zoo.commands import COMMANDS, DEFAULT, EXPERIMENTS
+from gan_zoo.commands import COMMANDS, DEFAULT
 from gan_zoo.errors import UserError, choose
+from gan_zoo.experiments import EXPERIMENTS
 
 USAGE = """\
 ./launch.sh [train] [CONFIG[:DATA]] [--workdir=DIR] [--init-from=DIR] [--config.FIELD=VALUE ...]

@@ -3,14 +3,13 @@
 import argparse
 import csv
 import json
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gan_zoo.errors import UserError, choose
+from gan_zoo.experiments import PROJECT, report, reproduce, sweep
+from gan_zoo.screen import short, table
 
 DEFAULT = "configs/dcgan.py:digits"
-PROJECT = Path(__file__).resolve().parent.parent
-EXPERIMENTS = PROJECT / "experiments"
 
 
 def train(args: argparse.Namespace, overrides: list[str]) -> None:
@@ -76,116 +75,13 @@ def compare(args: argparse.Namespace, overrides: list[str]) -> None:
     if len(found) < 2 or None in found:
         none = [path for path, evaluation in zip(paths, found, strict=True) if evaluation is None]
         raise UserError(f"no evaluation.json in {', '.join(none)}" if none else "say which runs: compare DIR DIR ...")
-    rows = [(name, ["" if value is None else _short(value) for value in values]) for name, values in compare(found)]
-    _table([["", *paths], *([name, *cells] for name, cells in rows)])
+    rows = [(name, ["" if value is None else short(value) for value in values]) for name, values in compare(found)]
+    table([["", *paths], *([name, *cells] for name, cells in rows)])
     if args.output:
         pixels = side_by_side([Path(path).name for path in paths], [trained.load(path) for path in paths])
         Path(args.output).parent.mkdir(parents=True, exist_ok=True)
         figures.save(Path(args.output), pixels)
         print(args.output)
-
-
-def sweep(args: argparse.Namespace, overrides: list[str]) -> None:
-    """Plays the runs of a sweep file; those that are done are left as they are."""
-    from gan_zoo.live import play
-    from gan_zoo.sweep import DONE, load
-
-    if not args.config:
-        raise UserError("say which sweep: ./launch.sh sweep experiments/sweeps/losses.py")
-    _check_jobs(args)
-    folder = Path(args.workdir or Path("runs", Path(args.config).stem)).absolute()
-    jobs, parameters = load(args.config, folder, args.together)
-    states = play(jobs, folder, parameters, args.jobs, args.executor)
-    missing = {job.name: states[job.folder] for job in jobs if states[job.folder] != DONE}
-    problems = []
-    try:
-        _report_runs(folder, [], [job.folder for job in jobs if states[job.folder] == DONE], missing)
-    except UserError as error:
-        problems = [str(error)]
-    _tell([*problems, *_not_done(missing)])
-
-
-def _check_jobs(args: argparse.Namespace) -> None:
-    choose("executor", args.executor, ("local", "slurm"))
-    if args.jobs < 1:
-        raise UserError(f"--jobs={args.jobs}: at least one")
-
-
-def _not_done(names: Iterable[str]) -> list[str]:
-    names = list(names)
-    head = f"{len(names)} runs are not done; the same command tries them again:"
-    return ["\n  ".join([head, *names])] if names else []
-
-
-def _tell(problems: list[str]) -> None:
-    if problems:
-        raise UserError("\n".join(problems))
-
-
-def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
-    """Draws a paper's figure or table from runs that it trains; without a name it lists what there is."""
-    from gan_zoo import reproduce
-    from gan_zoo.live import play
-    from gan_zoo.sweep import DONE
-
-    known = reproduce.known(EXPERIMENTS / "reproductions")
-    if not args.config and not args.all:
-        _table([["", "paper", *reproduce.SCALES]] + [[one.name, one.paper, *one.costs] for one in known.values()])
-        return
-    if args.all:
-        wanted = [one for one in known.values() if not one.long]
-    else:
-        wanted = [known[choose("reproduction", args.config, known)]]
-    folder = Path(args.workdir or Path("runs", "reproduce")).absolute()
-    _check_jobs(args)
-    if args.seeds < 1:
-        raise UserError(f"--seeds={args.seeds}: at least one")
-    jobs = {one.name: one.jobs(args.scale, folder, args.seeds) for one in wanted}
-    every = {job.folder: job for own in jobs.values() for seed in own for job in seed.values()}  # some share a run
-    states = play(list(every.values()), folder, {}, args.jobs, args.executor) if every else {}
-    output, problems = Path(args.output or folder / "figures"), []
-    for one in wanted:
-        if any(states[job.folder] != DONE for seed in jobs[one.name] for job in seed.values()):
-            continue
-        try:
-            files = reproduce.keep(one, jobs[one.name], args.scale, output)
-        except UserError as error:  # the others are drawn all the same
-            problems.append(f"{one.name}: {error}")
-            continue
-        print(next(file for file in files if file.suffix == ".md").read_text())
-        print("  ".join(map(str, files)))
-    if output.is_dir():
-        print(reproduce.gallery(output))
-    _tell([*problems, *_not_done(job.name for job in every.values() if states[job.folder] != DONE)])
-
-
-def report(args: argparse.Namespace, overrides: list[str]) -> None:
-    """Tables and plots of all finished runs in a folder."""
-    if not args.config:
-        raise UserError("say which folder of runs: ./launch.sh report DIR [--by=FIELD,...]")
-    _report_runs(Path(args.config), args.by.split(",") if args.by else [])
-
-
-def _report_runs(
-    folder: Path, by: list[str], only: list[Path] | None = None, missing: Mapping[str, str] | None = None
-) -> None:
-    """Reports all runs of a folder, or only those in some of its folders; ``missing`` ones stand in the CSV alone."""
-    from gan_zoo import report
-
-    found = report.find(folder) if only is None or only else []
-    runs = [run for run in found if only is None or {run.folder, *run.folder.parents} & set(only)]
-    if not runs:
-        report.save_csv(folder / "sweep.csv", folder, [], missing)
-        return
-    groups = report.grouped(runs, by)
-    tables = report.tables(groups)
-    report.save_csv(folder / "sweep.csv", folder, runs, missing)
-    (folder / "report.md").write_text("\n".join(report.markdown(table) for table in tables))
-    report.save_plots(folder / "report.png", groups)
-    report.save_samples(folder / "samples.png", groups)
-    for table in tables:
-        _table(table)
-    print(f"tables, plots and samples: {folder}/sweep.csv  report.md  report.png  samples.png")
 
 
 def sample(args: argparse.Namespace, overrides: list[str]) -> None:
@@ -310,7 +206,7 @@ def score(args: argparse.Namespace, overrides: list[str]) -> None:
     files, images = read_all(Path(args.input), learned.spec.shape)
     found = sorted(zip(errors(learned, images).tolist(), map(str, files), strict=True), reverse=True)
     rows = [["image", "mean squared error"], *([file, f"{error:.6g}"] for error, file in found)]
-    _table(rows)
+    table(rows)
     if args.output:
         with open(args.output, "w", newline="") as file:
             csv.writer(file).writerows(rows)
@@ -372,28 +268,16 @@ def _report(evaluation: dict, output: str | None = None) -> None:
     rows = [["", "value", "floor", "at as many", "images"]]
     for name, score in evaluation["scores"].items():
         pair = [score[key] for key in ("floor", "at_floor") if key in score]
-        spread = f" ± {_short(score['spread'])}" if "spread" in score and not isinstance(score["value"], list) else ""
+        spread = f" ± {short(score['spread'])}" if "spread" in score and not isinstance(score["value"], list) else ""
         number = str(pair[0]["samples"]) if pair else ""
-        rows.append([name, _short(score["value"]) + spread, *(_short(one["value"]) for one in pair), number])
-    _table(rows)
+        rows.append([name, short(score["value"]) + spread, *(short(one["value"]) for one in pair), number])
+    table(rows)
     for warning in evaluation.get("warnings", []):
         print(f"WARNING: {warning}")
     if "best" in evaluation:
         print(f"best checkpoint: {json.dumps(evaluation['best'])}")
     if output:
         Path(output).write_text(json.dumps(evaluation, indent=2) + "\n")
-
-
-def _short(value: object) -> str:
-    if isinstance(value, list):
-        return " ".join(_short(item) for item in value)
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _table(rows: list[list[str]]) -> None:
-    widths = [2 + max(len(row[i]) for row in rows if i < len(row)) for i in range(len(rows[0]))]
-    for row in rows:
-        print("".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip())
 
 
 COMMANDS = {

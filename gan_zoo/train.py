@@ -4,8 +4,6 @@ import contextlib
 import itertools
 import logging
 import math
-import signal
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +13,6 @@ from typing import Any
 import jax
 import numpy as np
 from clu import parameter_overview
-from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
 
@@ -31,6 +28,7 @@ from gan_zoo.game import Phase
 from gan_zoo.log import Log
 from gan_zoo.rounds import States, apart, compile_rounds, side_by_side
 from gan_zoo.step import State, new_state
+from gan_zoo.stop import Stop
 from gan_zoo.workdir import Workdir
 
 COLUMNS = 10
@@ -402,29 +400,3 @@ def take_over(state: State, other: Restored, path: str) -> State:
         raise UserError(f"--init-from: the run in {path} has none of this model's networks")
     log.info("took %d arrays of networks from %s at round %d", taken, path, other.round)
     return from_leaves(state, leaves)
-
-
-class Stop:
-    """Whether the run was asked to stop: SIGTERM or SIGINT; with several processes, by all at the same round."""
-
-    def __init__(self):
-        self.seen, self.signalled, self.before = 0, False, {}
-        # With several processes jax.distributed listens; outside the main thread nobody may.
-        if jax.process_count() == 1 and threading.current_thread() is threading.main_thread():
-            for kind in (signal.SIGTERM, signal.SIGINT):
-                self.before[kind] = signal.signal(kind, self._note)
-
-    def asked(self, now: int) -> bool:
-        """Asked once a round."""
-        if jax.process_count() > 1:
-            return multihost_utils.reached_preemption_sync_point(now)
-        return self.signalled
-
-    def close(self) -> None:
-        """Gives the signals back."""
-        for kind, handler in self.before.items():
-            signal.signal(kind, handler)
-
-    def _note(self, kind: int, _: Any) -> None:
-        self.signalled = True
-        signal.signal(kind, signal.SIG_DFL)  # a second one ends the process at once

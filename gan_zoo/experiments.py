@@ -1,0 +1,114 @@
+"""The commands that play many runs: sweeps, reproductions of papers' figures, and reports of what has come of them."""
+
+import argparse
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from gan_zoo.errors import UserError, choose
+from gan_zoo.screen import table
+
+PROJECT = Path(__file__).resolve().parent.parent
+EXPERIMENTS = PROJECT / "experiments"
+
+
+def sweep(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Plays the runs of a sweep file; those that are done are left as they are."""
+    from gan_zoo.live import play
+    from gan_zoo.sweep import DONE, load
+
+    if not args.config:
+        raise UserError("say which sweep: ./launch.sh sweep experiments/sweeps/losses.py")
+    _check_jobs(args)
+    folder = Path(args.workdir or Path("runs", Path(args.config).stem)).absolute()
+    jobs, parameters = load(args.config, folder, args.together)
+    states = play(jobs, folder, parameters, args.jobs, args.executor)
+    missing = {job.name: states[job.folder] for job in jobs if states[job.folder] != DONE}
+    problems = []
+    try:
+        _report_runs(folder, [], [job.folder for job in jobs if states[job.folder] == DONE], missing)
+    except UserError as error:
+        problems = [str(error)]
+    _tell([*problems, *_not_done(missing)])
+
+
+def _check_jobs(args: argparse.Namespace) -> None:
+    choose("executor", args.executor, ("local", "slurm"))
+    if args.jobs < 1:
+        raise UserError(f"--jobs={args.jobs}: at least one")
+
+
+def _not_done(names: Iterable[str]) -> list[str]:
+    names = list(names)
+    head = f"{len(names)} runs are not done; the same command tries them again:"
+    return ["\n  ".join([head, *names])] if names else []
+
+
+def _tell(problems: list[str]) -> None:
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Draws a paper's figure or table from runs that it trains; without a name it lists what there is."""
+    from gan_zoo import reproduce
+    from gan_zoo.live import play
+    from gan_zoo.sweep import DONE
+
+    known = reproduce.known(EXPERIMENTS / "reproductions")
+    if not args.config and not args.all:
+        table([["", "paper", *reproduce.SCALES]] + [[one.name, one.paper, *one.costs] for one in known.values()])
+        return
+    if args.all:
+        wanted = [one for one in known.values() if not one.long]
+    else:
+        wanted = [known[choose("reproduction", args.config, known)]]
+    folder = Path(args.workdir or Path("runs", "reproduce")).absolute()
+    _check_jobs(args)
+    if args.seeds < 1:
+        raise UserError(f"--seeds={args.seeds}: at least one")
+    jobs = {one.name: one.jobs(args.scale, folder, args.seeds) for one in wanted}
+    every = {job.folder: job for own in jobs.values() for seed in own for job in seed.values()}  # some share a run
+    states = play(list(every.values()), folder, {}, args.jobs, args.executor) if every else {}
+    output, problems = Path(args.output or folder / "figures"), []
+    for one in wanted:
+        if any(states[job.folder] != DONE for seed in jobs[one.name] for job in seed.values()):
+            continue
+        try:
+            files = reproduce.keep(one, jobs[one.name], args.scale, output)
+        except UserError as error:  # the others are drawn all the same
+            problems.append(f"{one.name}: {error}")
+            continue
+        print(next(file for file in files if file.suffix == ".md").read_text())
+        print("  ".join(map(str, files)))
+    if output.is_dir():
+        print(reproduce.gallery(output))
+    _tell([*problems, *_not_done(job.name for job in every.values() if states[job.folder] != DONE)])
+
+
+def report(args: argparse.Namespace, overrides: list[str]) -> None:
+    """Tables and plots of all finished runs in a folder."""
+    if not args.config:
+        raise UserError("say which folder of runs: ./launch.sh report DIR [--by=FIELD,...]")
+    _report_runs(Path(args.config), args.by.split(",") if args.by else [])
+
+
+def _report_runs(
+    folder: Path, by: list[str], only: list[Path] | None = None, missing: Mapping[str, str] | None = None
+) -> None:
+    """Reports all runs of a folder, or only those in some of its folders; ``missing`` ones stand in the CSV alone."""
+    from gan_zoo import report
+
+    found = report.find(folder) if only is None or only else []
+    runs = [run for run in found if only is None or {run.folder, *run.folder.parents} & set(only)]
+    if not runs:
+        report.save_csv(folder / "sweep.csv", folder, [], missing)
+        return
+    groups = report.grouped(runs, by)
+    tables = report.tables(groups)
+    report.save_csv(folder / "sweep.csv", folder, runs, missing)
+    (folder / "report.md").write_text("\n".join(report.markdown(table) for table in tables))
+    report.save_plots(folder / "report.png", groups)
+    report.save_samples(folder / "samples.png", groups)
+    for rows in tables:
+        table(rows)
+    print(f"tables, plots and samples: {folder}/sweep.csv  report.md  report.png  samples.png")
