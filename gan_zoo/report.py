@@ -211,7 +211,8 @@ def save_samples(file: Path, groups: Mapping[Group, Sequence[Run]]) -> None:
 def mean_and_spread(values: Sequence[float]) -> str:
     """The mean, and of several values their sample standard deviation."""
     mean = f"{np.mean(values):.4g}"
-    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.2g}"
+    spread = np.std(values, ddof=1) if np.ptp(values) else 0  # equal numbers' deviation is one of rounding
+    return mean if len(values) == 1 else f"{mean} ± {spread:.2g}"
 
 
 def _hashable(value: Any) -> Any:

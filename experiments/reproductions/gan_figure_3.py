@@ -24,4 +24,4 @@ def draw(runs, scale):
     ends = np.abs(images[:, -1] - images[:, 0]).mean(axis=(1, 2, 3))
     found = {"largest step": float((steps.max(axis=1) / ends).mean()), "even steps": 1 / (COLUMNS - 1)}
     table = [["largest step, as a share of the difference of the ends", "if all were alike and straight"]]
-    return Result(figures.grid(images), [*table, list(found.values())], found)
+    return Result(figures.grid(images), [*table, [found["largest step"], f"{found['even steps']:.4g}"]], found)
