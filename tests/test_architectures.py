@@ -27,7 +27,7 @@ CLASSES, BATCH, NOISE = 5, 3, 7
 OTHERS = {
     *("stylegan", "progan", "stackgan"),
     *("unet", "patchgan", "translator", "discogan", "srresnet"),
-    *("autoencoder", "mlp_autoencoder", "deepfake", "multiscale"),
+    *("autoencoder", "mlp_autoencoder", "mlp_translator", "deepfake", "multiscale"),
 }
 SMALL = {
     "mlp": ({"hidden": (16, 8)}, {"hidden": (16, 8)}),

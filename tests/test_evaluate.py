@@ -33,6 +33,8 @@ STAMP = {
 class Drawn:
     """In place of a trained game: one whose samples are images of the test split, chosen by ``choose(numbers)``."""
 
+    at_once = 100
+
     def __init__(self, choose):
         self.config, _ = shrunk("configs/gan.py:digits")
         self.spec, phases = configs.build(self.config)
@@ -40,8 +42,8 @@ class Drawn:
         self.images = data.load(self.config.dataset, "test").arrays["image"] / 127.5 - 1
 
     def chunks(self, num, labels, seed):
-        for start in range(0, num, 100):
-            numbers = np.arange(start, min(start + 100, num))
+        for start in range(0, num, self.at_once):
+            numbers = np.arange(start, min(start + self.at_once, num))
             yield {"image": self.images[self.choose(numbers) % len(self.images)]}
 
     def scores(self, num, seed):
