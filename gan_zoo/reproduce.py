@@ -186,7 +186,8 @@ def _page(
     for tables in zip(*([own.table, *own.more] for own in results), strict=True):
         parts += [markdown(spread(tables))] if tables[0] else []
     if several:
-        parts.append(f"Means of {len(results)} seeds ± their standard deviation; the picture is the first seed's.")
+        shown = "" if result.picture is None else "; the picture is the first seed's"
+        parts.append(f"Means of {len(results)} seeds ± their standard deviation{shown}.")
     if one.numbers:
         parts.append(f"The paper's numbers: {one.numbers}")
     parts.append(f"What differs: {one.differs}")

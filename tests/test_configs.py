@@ -40,8 +40,8 @@ PAPERS = {
     "srgan.py:paper": {"srresnet": 1_549_462, "generator": 1_549_462, "discriminator": 23_565_505},
 }
 # gan.py's or dcgan.py's networks; or long to compile: their eight devices are compared in the slow tests.
-LONG = ("cyclegan", "deepfake", "discogan", "srgan", "stackgan", "stylegan")
-ALIKE = [f"configs/{name}.py:digits" for name in ("cgan", "lsgan", "wgan", *LONG)] + [
+LONG = ("cyclegan", "deepfake", "discogan", "infogan", "pix2pix", "srgan", "stackgan", "stylegan")
+ALIKE = [f"configs/{name}.py:digits" for name in ("cgan", "lsgan", "sngan", "wgan", *LONG)] + [
     "configs/next_frame.py:moving_digits"
 ]
 COMPILED = ["configs/dcgan.py:digits", "configs/wgan_gp.py:digits", "configs/wgan_gp.py:25gaussians"]
