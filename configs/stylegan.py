@@ -14,14 +14,14 @@ SETTINGS = {
         "image_shape": (32, 32, 3),
         "rounds": 100_000,
         "start": 4,
-        "thousands": (10.0, 20.0, 30.0, 50.0),
-        "fading_thousands": (0.0, 10.0, 20.0, 30.0),
+        "thousands": (10.0, 40.0, 60.0, 100.0),
+        "fading_thousands": (0.0, 20.0, 30.0, 40.0),
         "batch_sizes": (32,),
         "learning_rates": (2e-3,),
-        "penalty_weight": 1.0,  # the paper's 10 is for images a thousand times as large
+        "penalty_weight": 2.0,  # the paper's 10 is for images a thousand times as large
         "half_life": 5.0,
-        "generator": {"noise_size": 128, "features": 128, "base": 512, "largest": 128},
-        "discriminator": {"base": 512, "largest": 128},
+        "generator": {"noise_size": 128, "features": 128, "base": 256, "largest": 128},
+        "discriminator": {"base": 256, "largest": 128},
         "eval_every": 1_000_000,  # at the end of each phase
         "watch_samples": 5000,
         **EVERY,

@@ -15,7 +15,7 @@ from jax.scipy.ndimage import map_coordinates
 from gan_zoo.noise import draw
 
 POINTS = 5  # along each side
-JITTER = 5 / 160  # deviation, of the side
+JITTER = 5 / 160  # 5 pixels where a face has 160
 
 
 def random_warp(
@@ -25,6 +25,7 @@ def random_warp(
     scale: float = 0.05,
     shift: float = 0.05,
     flip: float = 0.4,
+    jitter: float = JITTER,
 ) -> tuple[jax.Array, jax.Array]:
     """(warped, target), both [B, H, W, C], of square images; beyond the border its colour goes on.
 
@@ -35,6 +36,7 @@ def random_warp(
         scale: largest change of the size.
         shift: largest, of the side.
         flip: how often images are mirrored.
+        jitter: deviation of each of the grid's points, of the side.
     """
     keys = jax.random.split(rng, 3)
     uniform = draw(jax.random.uniform, keys[0], {"image": images}, 4)
@@ -51,8 +53,8 @@ def random_warp(
         return jax.vmap(each, in_axes=-1, out_axes=-1)(image)
 
     grid = _grid(np.linspace(-0.5, 0.5, POINTS))
-    jitter = JITTER * draw(jax.random.normal, keys[2], {"image": images}, POINTS, POINTS, 2)
-    jittered = grid + jitter[..., 0] + 1j * jitter[..., 1]
+    moves = jitter * draw(jax.random.normal, keys[2], {"image": images}, POINTS, POINTS, 2)
+    jittered = grid + moves[..., 0] + 1j * moves[..., 1]
     size = images.shape[1]
     centres = (np.arange(size) + 0.5) / size
     hats = np.maximum(0, 1 - np.abs(centres[:, None] * (POINTS - 1) - np.arange(POINTS)))  # [size, POINTS]

@@ -17,7 +17,7 @@ from gan_zoo import optimizers, two_domains
 from gan_zoo.data import Spec
 from gan_zoo.game import Batch, Game, Nets, Phase, Player, infer, run, run_each
 from gan_zoo.registry import find
-from gan_zoo.warp import random_warp, tinted
+from gan_zoo.warp import JITTER, random_warp, tinted
 
 TITLES = ("A", "A by A's", "A by B's", "B", "B by B's", "B by A's")
 SIDES = (("input", "decoder_a"), ("image", "decoder_b"))
@@ -27,7 +27,8 @@ NETWORKS = ("encoder", "decoder_a", "decoder_b")
 @dataclass(frozen=True)
 class Model:
     """``warp`` off gives the encoder the faces as they are; ``around`` says how they are turned, scaled, shifted and
-    mirrored before (see ``random_warp``). ``same_mean``: whether A's colours are moved to B's mean.
+    mirrored before, ``jitter`` how strong the warp is (see ``random_warp``). ``same_mean``: whether A's colours are
+    moved to B's mean.
 
     What the code lacks: ``colours``, by how much the encoder's faces are tinted at random, of the whole range, as
     faceswap has come to do in other words; ``ema_decay`` of the networks.
@@ -38,6 +39,7 @@ class Model:
     around: Mapping[str, float] = field(
         default_factory=lambda: {"rotation": 10.0, "scale": 0.05, "shift": 0.05, "flip": 0.4}
     )
+    jitter: float = JITTER
     same_mean: bool = True
     colours: float = 0.0
     ema_decay: float = 0.0
@@ -74,7 +76,7 @@ class Model:
                 faces[0] += (faces[1] - faces[0]).mean(axis=(0, 1, 2))
             keys = jax.random.split(rng, 4)
             pairs = [
-                random_warp(key, face, **self.around) if self.warp else (face, face)
+                random_warp(key, face, **self.around, jitter=self.jitter) if self.warp else (face, face)
                 for key, face in zip(keys, faces, strict=False)
             ]
             given = [tinted(key, face, self.colours) for key, (face, _) in zip(keys[2:], pairs, strict=True)]
