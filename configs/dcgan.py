@@ -42,7 +42,7 @@ SETTINGS = {
     "emoji": {
         "dataset": "emoji:both",
         "image_shape": (32, 32, 3),
-        "rounds": 300_000 // 64,
+        "rounds": 200_000 // 64,
         "batch_size": 64,
         "ema_decay": 0.99,
         "generator": {"width": 48},
