@@ -71,8 +71,8 @@ def draw(runs, scale):
         for number in LABELLED.get(name, (1000,)):
             own = {}
             for kind, (x, y) in kinds.items():
-                svm = make_pipeline(StandardScaler(), LinearSVC(dual=True, max_iter=5000, random_state=0))
-                search = GridSearchCV(svm, {"linearsvc__C": np.logspace(-4, 0, 5)}, cv=2)
+                svm = make_pipeline(StandardScaler(), LinearSVC(dual="auto", max_iter=5000, random_state=0))
+                search = GridSearchCV(svm, {"linearsvc__C": np.logspace(-4, -1, 4)}, cv=2)
                 own[kind] = float(search.fit(x[:number], some["label"][:number]).score(y, test["label"]))
             numbers[f"{name}, {number} labels"] = own
             rows.append([f"{name}, {number} labels", *own.values()])
