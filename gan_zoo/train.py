@@ -302,7 +302,7 @@ class Run:
         for i, (seed, state) in enumerate(self._each(states)):
             samples = self.config.watch_samples
             evaluation = evaluate(self._trained(seed, number, state, now), self.judge, samples, METRICS)
-            line = watch.line(evaluation, samples, self.log.gradients(i))
+            line = watch.line(evaluation, samples, self.log.gradients(i), self.phases[number].name)
             self._note(seed, line)
             lines.append(line)
         scores = [line["scores"] for line in lines]
@@ -333,7 +333,7 @@ class Run:
             learned = self._trained(seed, len(self.phases) - 1, state, step)
             evaluation = evaluate(learned, self.judge, pictures=seed.workdir.path / "samples")
             if not any(line["step"] == step for line in seed.workdir.lines(WATCHED)):
-                self._note(seed, watch.line(evaluation, self.config.eval_samples))
+                self._note(seed, watch.line(evaluation, self.config.eval_samples, phase=self.phases[-1].name))
             evaluation |= watch.report(seed.workdir.lines(WATCHED), self.config.best_score)
             seed.workdir.write("evaluation.json", evaluation)
             evaluations.append(evaluation)

@@ -17,7 +17,7 @@ LOWER_IS_BETTER = {"fid", "kid", "repeated_share"}
 
 
 def line(
-    evaluation: Mapping[str, Any], samples: int = 0, gradients: Mapping[str, float] | None = None
+    evaluation: Mapping[str, Any], samples: int = 0, gradients: Mapping[str, float] | None = None, phase: str = ""
 ) -> dict[str, Any]:
     """What is kept of an evaluation, and of the players' gradient_norm at that time: a line of evaluations.jsonl."""
     values = {name: score["value"] for name, score in evaluation["scores"].items()}
@@ -25,6 +25,7 @@ def line(
     floors = {name: score["at_floor"]["value"] / score["floor"]["value"] for name, score in _with_floor(evaluation)}
     return {
         "step": evaluation["step"],
+        "phase": phase,
         "samples": samples,
         "scores": numbers,
         "of_floor": floors,
@@ -64,10 +65,11 @@ def warnings(history: Sequence[Mapping[str, Any]], now: Mapping[str, Any]) -> li
     """What is wrong at an evaluation, as sentences that name the metric and the round.
 
     Args:
-        history, now: lines, the earlier ones and this; what was scored with other numbers of samples does not count.
+        history, now: lines, the earlier ones and this; what was scored with other numbers of samples does not count,
+            nor what was scored in another phase: that begins with layers which know nothing yet.
     """
     found, step = [], now["step"]
-    history = [one for one in history if one["samples"] == now["samples"]]
+    history = [one for one in history if (one["samples"], one["phase"]) == (now["samples"], now["phase"])]
     share = now["scores"].get("repeated_share", 0)
     if share >= REPEATED:
         found.append(f"collapse at round {step}: {share:.0%} of the samples repeat another one (repeated_share)")

@@ -192,8 +192,9 @@ def test_a_generator_of_few_outputs_is_flagged_at_once(healthy):
 
 
 def test_what_falls_is_flagged():
-    at = lambda step, coverage, norm=1.0: {
+    at = lambda step, coverage, norm=1.0, phase="one": {
         "step": step,
+        "phase": phase,
         "samples": 100,
         "scores": {"coverage": coverage, "recall": 0.5},
         "gradients": {"a": norm},
@@ -203,6 +204,7 @@ def test_what_falls_is_flagged():
     (found,) = watch.warnings(history, at(40, 0.39))
     assert found == "collapse at round 40: coverage fell from 0.800 at 20 to 0.390"
     assert watch.warnings([at(10, 0.1)], at(20, 0.01)) == []  # it never was good: nothing fell
+    assert watch.warnings(history, at(40, 0.1, norm=1e-9, phase="two")) == []  # new layers begin
     (found,) = watch.warnings(history, at(40, 0.8, norm=1e-4))
     assert found.startswith("saturation at round 40: the player 'a'")
 
@@ -231,7 +233,7 @@ def test_a_run_is_watched(cache, tmp_path):
     run = command(arguments, env)
     assert run.returncode == 0, run.stderr
     watched = [json.loads(line) for line in (tmp_path / "evaluations.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in watched] == [10, 20, 30, 40]
+    assert [(line["step"], line["phase"]) for line in watched] == [(n, "adversarial") for n in (10, 20, 30, 40)]
     assert all({"fid", "coverage", "repeated_share"} <= set(line["scores"]) for line in watched)
     assert all(set(line["gradients"]) == {"discriminator", "generator"} for line in watched)
     final = result(tmp_path, "evaluation.json")

@@ -44,8 +44,7 @@ def draw(runs, scale):
         rows.append([name, *list(numbers[name].values())[:3], f"{numbers[name]['parameters']:,}"])
     floor = scores["fid"]["floor"]["value"]
     watched = workdir.lines(runs["StyleGAN"] / "evaluations.jsonl")
-    phases = {line["step"]: line["phase"] for line in workdir.lines(runs["StyleGAN"] / "metrics.jsonl")}
-    grown = {phases[line["step"]]: line["scores"]["fid"] for line in watched}
+    grown = {line["phase"]: line["scores"]["fid"] for line in watched}
     numbers |= {"after each phase": grown, "held-out images": floor}
     rows.append(["held-out images", floor, "", "", ""])
     table = [["", "FID", "coverage", "seconds of training", "parameters"], *rows]
