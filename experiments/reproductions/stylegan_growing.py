@@ -24,11 +24,7 @@ SIDE = 8
 def get_runs(scale):
     if scale == "paper":
         return {"StyleGAN": {"config": "configs/stylegan.py:paper", "eval_every": 10**9, "watch_samples": 50_000}}
-    return {
-        "StyleGAN": {"config": "configs/stylegan.py:emoji"},
-        "DCGAN": {"config": "configs/dcgan.py:emoji"},
-        "DCGAN, as long": {"config": "configs/dcgan.py:emoji", "rounds": 40_000},
-    }
+    return {"StyleGAN": {"config": "configs/stylegan.py:emoji"}, "DCGAN": {"config": "configs/dcgan.py:emoji"}}
 
 
 def draw(runs, scale):
