@@ -302,7 +302,8 @@ class Run:
         for i, (seed, state) in enumerate(self._each(states)):
             samples = self.config.watch_samples
             evaluation = evaluate(self._trained(seed, number, state, now), self.judge, samples, METRICS)
-            line = watch.line(evaluation, samples, self.log.gradients(i), self.phases[number].name)
+            phase, last = self.phases[number].name, number == len(self.phases) - 1
+            line = watch.line(evaluation, samples, self.log.gradients(i), phase, last)
             self._note(seed, line)
             lines.append(line)
         scores = [line["scores"] for line in lines]

@@ -17,18 +17,25 @@ LOWER_IS_BETTER = {"fid", "kid", "repeated_share"}
 
 
 def line(
-    evaluation: Mapping[str, Any], samples: int = 0, gradients: Mapping[str, float] | None = None, phase: str = ""
+    evaluation: Mapping[str, Any],
+    samples: int = 0,
+    gradients: Mapping[str, float] | None = None,
+    phase: str = "",
+    last: bool = True,
 ) -> dict[str, Any]:
-    """What is kept of an evaluation, and of the players' gradient_norm at that time: a line of evaluations.jsonl."""
+    """What is kept of an evaluation, and of the players' gradient_norm at that time: a line of evaluations.jsonl.
+
+    Before the last phase there are no shares of what real images have: images may be coarser there on purpose.
+    """
     values = {name: score["value"] for name, score in evaluation["scores"].items()}
     numbers = {name: value for name, value in values.items() if isinstance(value, int | float)}
-    floors = {name: score["at_floor"]["value"] / score["floor"]["value"] for name, score in _with_floor(evaluation)}
+    shares = {name: score["at_floor"]["value"] / score["floor"]["value"] for name, score in _with_floor(evaluation)}
     return {
         "step": evaluation["step"],
         "phase": phase,
         "samples": samples,
         "scores": numbers,
-        "of_floor": floors,
+        "of_floor": shares if last else {},
         "gradients": dict(gradients or {}),
     }
 

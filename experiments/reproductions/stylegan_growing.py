@@ -18,7 +18,7 @@ DIFFERS = (
 )
 NUMBERS = "FFHQ, 50,000 samples: ProGAN 8.04, StyleGAN 4.40"
 
-SIDE = 8
+SIDE = 6
 
 
 def get_runs(scale):
