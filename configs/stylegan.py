@@ -14,11 +14,11 @@ SETTINGS = {
         "image_shape": (32, 32, 3),
         "rounds": 100_000,
         "start": 4,
-        "thousands": (8.0, 20.0, 27.0, 110.0),
-        "fading_thousands": (0.0, 8.0, 12.0, 15.0),
+        "thousands": (10.0, 30.0, 40.0, 50.0),
+        "fading_thousands": (0.0, 15.0, 25.0, 30.0),
         "batch_sizes": (32,),
         "learning_rates": (5e-3,),  # few rounds: at the paper's 1e-3 to 3e-3 they are not enough
-        "penalty_weight": 2.0,  # the paper's 10 is for images a thousand times as large
+        "mixing": 0.3,
         "half_life": 5.0,
         "generator": {"noise_size": 128, "features": 128, "base": 256, "largest": 128},
         "discriminator": {"base": 256, "largest": 128},
