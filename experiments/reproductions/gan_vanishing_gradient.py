@@ -10,7 +10,7 @@ from gan_zoo import plots
 from gan_zoo.reproduce import Result
 
 PAPER = "Goodfellow et al. 2014, section 3 (without a figure)"
-COST = {"small": "two minutes of one core", "paper": "3.1e16 FLOP (counted, not run)"}
+COST = {"small": "two minutes of one core", "paper": "3.1e16 FLOP (counted)"}
 DIFFERS = (
     "small: scikit-learn's 8x8 digits for MNIST, Adam; the discriminator has 20 turns a round and no dropout, so that "
     "it becomes sure; three seeds, the band is their range"
