@@ -1,31 +1,41 @@
 """StyleGAN (Karras, Laine and Aila 2019), growing from small images to large ones, and ProGAN's settings.
 
-./launch.sh data emoji
-./launch.sh configs/stylegan.py:emoji
+    ./launch.sh data emoji
+    ./launch.sh configs/stylegan.py:emoji
+
+emoji on one core of an AMD EPYC, Python 3.11, jax 0.10.2, 48 minutes with compiling and scores: FID in the classifier's
+features 139.6 at 4 pixels, 87.1 at 8, 47.3 at 16 and 24.3 at 32 (real images made as coarse: 120.9, 48.0, 17.7, 0; held
+out 3.9); at the end of the three fades 93.6, 104.8 and 103.1, since the new layers have just begun. Path length 11,050
+in z and 3,747 in w. configs/dcgan.py:emoji has 27.3 after as many images.
+At 8 pixels, after 55,000 images: 87.1; 81.3 with mapping_rate=0.1, 78.9 with rates of 1e-2, 97.7 with 2e-3, 93.5 with a
+penalty of 1 and 87.0 with 50, 88.6 without mixing, 90.0 with minibatches of 8. At 16 pixels with a penalty of 2 and the
+paper's mixing: 58.3. Most images at 32 pixels (8, 20, 27 and 110 thousand; fades of 8, 12 and 15): 40.8 at the end.
 """
 
 from gan_zoo.config import settings
 
 EVERY = {"log_every": 20, "sample_every": 500, "checkpoint_every": 500}
 WHOLE = {"rounds": 10_000_000, "eval_samples": 50_000, "log_every": 100, "sample_every": 5000, "checkpoint_every": 5000}
+EMOJI = {
+    "dataset": "emoji:both",
+    "image_shape": (32, 32, 3),
+    "rounds": 100_000,
+    "start": 4,
+    "thousands": (10.0, 30.0, 40.0, 50.0),
+    "fading_thousands": (0.0, 15.0, 25.0, 30.0),
+    "batch_sizes": (32,),
+    "learning_rates": (5e-3,),  # few rounds: at the paper's 1e-3 to 3e-3 they are not enough
+    "mixing": 0.3,  # few rounds: the paper's 0.9 leaves less variety
+    "half_life": 5.0,
+    "generator": {"noise_size": 128, "features": 128, "base": 256, "largest": 128},
+    "discriminator": {"base": 256, "largest": 128},
+    "eval_every": 1_000_000,  # at the end of each phase
+    "watch_samples": 5000,
+    **EVERY,
+}
 SETTINGS = {
-    "emoji": {
-        "dataset": "emoji:both",
-        "image_shape": (32, 32, 3),
-        "rounds": 100_000,
-        "start": 4,
-        "thousands": (10.0, 30.0, 40.0, 50.0),
-        "fading_thousands": (0.0, 15.0, 25.0, 30.0),
-        "batch_sizes": (32,),
-        "learning_rates": (5e-3,),  # few rounds: at the paper's 1e-3 to 3e-3 they are not enough
-        "mixing": 0.3,  # few rounds: the paper's 0.9 leaves less variety
-        "half_life": 5.0,
-        "generator": {"noise_size": 128, "features": 128, "base": 256, "largest": 128},
-        "discriminator": {"base": 256, "largest": 128},
-        "eval_every": 1_000_000,  # at the end of each phase
-        "watch_samples": 5000,
-        **EVERY,
-    },
+    "emoji": EMOJI,
+    "emoji64": {**EMOJI, "image_shape": (64, 64, 3)},
     "digits": {
         "dataset": "digits",
         "rounds": 100_000,

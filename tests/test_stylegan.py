@@ -181,6 +181,12 @@ def test_phases_and_their_lengths():
     assert [at((1, 2), level) for level in range(4)] == [1, 2, 2, 2]
 
 
+def test_the_average_forgets_by_images_and_faster_while_a_block_fades_in():
+    _, _, phases = build("config.batch_sizes=(16,8)", "config.fading_thousands=(0.08,)", "config.half_life=0.5")
+    decays = {phase.name: phase.game.ema["generator"] for phase in phases}
+    assert decays == pytest.approx({"4": 0.5 ** (16 / 500), "8-fade": 0.5 ** (8 / 4), "8": 0.5 ** (8 / 500)})
+
+
 @pytest.mark.parametrize("override", ["config.rounds=4", "config.phases={'8-fade': 4}"])
 def test_a_shorter_fade_ends_too(override):
     config, spec, phases = build()

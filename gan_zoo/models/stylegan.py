@@ -4,6 +4,7 @@ Each resolution has two phases: its block fades in, then all is trained. Where t
 sees the real ones blended in the same way. A minibatch's images have one latent each, or two, cut at a random layer.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,8 +30,9 @@ class Model:
 
     ``thousands`` of real images are shown in each phase, and ``fading_thousands`` in each fade. ``batch_sizes`` of ()
     is the run's batch_size. ``learning_rates`` of () are the optimizers'. ``half_life``: thousands of images after
-    which the generator's average has forgotten half. ``mixing``: how often two latents are mixed. ``drift`` weighs
-    the mean square of the logits of real images (ProGAN, appendix A.1).
+    which the generator's average has forgotten half; while a block fades in, at most a twentieth of the fade.
+    ``mixing``: how often two latents are mixed. ``drift`` weighs the mean square of the logits of real images (ProGAN,
+    appendix A.1).
     """
 
     architecture: str = "stylegan"
@@ -179,7 +181,9 @@ class Model:
 
             return image
 
-        decay = 0.5 ** (batch_size / (1000 * self.half_life)) if self.half_life else 0.0
+        # A fading block's weights follow its share: a long time's average fits no share, and makes gray images.
+        half_life = min(1000 * self.half_life, rounds * batch_size / 20 if fading else math.inf)
+        decay = 0.5 ** (batch_size / half_life) if half_life else 0.0
         return Game(
             init,
             {
