@@ -92,11 +92,8 @@ case ${1:-} in
   sweep | reproduce) extras+=" sweep" ;;
   test) extras+=" dev sweep" ;;
 esac
-for argument in "$@"; do
-  case $argument in
-    tfds:* | *:tfds:* | *dataset=tfds:*) extras+=" catalog" && break ;;
-  esac
-done
+[[ " $*" != *[\ :=]tfds:* ]] || extras+=" catalog"
+[[ " $*" != *[\ :=]minilm:* ]] || extras+=" sentences"
 
 # Without $PYTHON an environment keeps the Python that it was made with.
 wanted=""

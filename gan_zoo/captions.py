@@ -18,18 +18,19 @@ EACH = 4  # images of each caption
 JUDGE = "char_cnn_rnn_small"  # whose joint embedding looks at images where texts are embedded by a function
 
 
-def caption_scores(trained: Trained, judge: Any, number: int, how: Mapping[str, Any]) -> dict[str, Any]:
+def caption_scores(trained: Trained, judge: Any, labels: np.ndarray, how: Mapping[str, Any]) -> dict[str, Any]:
     """Scores of images of held-out captions, each with its protocol ``how``; {} for sets without captions.
 
     Args:
         judge: an ``evaluate.Judge``; what the first stage's images are held against.
-        number: samples for its distance.
+        labels: int [N], what the first stages' images are made of for its distance: those of the samples scored.
     """
     if not trained.spec.text_shape:
         return {}
-    test, (name, dataset) = trained.test, captioned.parsed(trained.config.dataset.partition(":")[2])
+    config, test = trained.config, trained.test
+    name, dataset = captioned.parsed(config.dataset.partition(":")[2])
     captions = [own[0] for own in test.captions()]
-    joint = joint_embedding(name if name in NETWORKS else JUDGE, dataset)
+    joint = joint_embedding(name if name in NETWORKS else JUDGE, dataset, config.classes)
     text, taken = joint.texts(captions), test.take(np.arange(test.size))
     given = {"text": np.repeat(taken["text"][:, :1], EACH, axis=0)}
 
@@ -52,11 +53,10 @@ def caption_scores(trained: Trained, judge: Any, number: int, how: Mapping[str, 
     }
     if "stage1" in trained.views:
         values["sharpness_stage1"] = float(sharpness(made("stage1")).mean()), {"enlarged": "cubic"}
-    how = {**how, "captions": "held out", "fake_samples": len(images)}
-    scores = {name: {"value": value, **how, **own} for name, (value, own) in values.items()}
+    of_held_out = {**how, "captions": "held out", "fake_samples": len(images)}
+    scores = {name: {"value": value, **of_held_out, **own} for name, (value, own) in values.items()}
     if "stage1" in trained.views and judge.extractor is not None:
-        parts = trained.chunks(number, np.zeros(number, np.int32), SEED, "stage1")
-        fake = look(judge.extractor, (to_bytes(part["image"]) for part in parts), number, "first stages")
-        how = {key: value for key, value in how.items() if key not in ("captions", "fake_samples")}
+        parts = trained.chunks(len(labels), labels, SEED, "stage1")
+        fake = look(judge.extractor, (to_bytes(part["image"]) for part in parts), len(labels), "first stages")
         scores["fid_stage1"] = {**judge.scores(fake, ("fid",), how)["fid"], "enlarged": "cubic"}
     return scores

@@ -120,11 +120,10 @@ def upscale(args: argparse.Namespace, overrides: list[str]) -> None:
 
 def predict(args: argparse.Namespace, overrides: list[str]) -> None:
     """Predicts the frames after those in a folder, or after --num of the held-out sequences."""
-    import numpy as np
-
     from gan_zoo import trained
     from gan_zoo.data.frames import PAST, read_frames
     from gan_zoo.predictions import save_predictions
+    from gan_zoo.trained import spread
 
     if not args.output:
         raise UserError("say where to: --output=DIR")
@@ -134,11 +133,10 @@ def predict(args: argparse.Namespace, overrides: list[str]) -> None:
     if "predictions" not in learned.views:
         raise UserError(f"{learned.config.model} predicts no frames")
     if args.input:
-        sequences = {Path(args.input).name or "frames": read_frames(Path(args.input), learned.spec.shape)[-PAST:]}
+        sequences = {Path(args.input).name or "frames": read_frames(Path(args.input), learned.test.spec.shape)[-PAST:]}
     else:
         test = learned.test
-        number = min(args.num, test.size)
-        sequences = {f"held_out_{i}": test.sequence(i) for i in np.arange(number) * test.size // number}
+        sequences = {f"held_out_{i}": test.sequence(i) for i in spread(min(args.num, test.size), test.size)}
     for name, sequence in sequences.items():
         print("  ".join(map(str, save_predictions(learned, sequence, args.frames, Path(args.output), name))))
 

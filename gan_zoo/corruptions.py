@@ -67,13 +67,17 @@ def _uniform(rng: jax.Array, images: jax.Array) -> jax.Array:
     return draw(jax.random.uniform, rng, {"image": images}, *images.shape[1:3], 1)
 
 
+def side(level: float, size: int) -> int:
+    """Pixels of a hole's side, in an image of ``size`` pixels."""
+    return round(level * size)
+
+
 def _square(images: jax.Array, level: float, start: jax.Array) -> Corrupted:
     inside = []
     for axis, size in enumerate(images.shape[1:3]):
-        side = round(level * size)
         first = jnp.round(start[:, axis] * size)[:, None]
         place = jnp.arange(size)
-        inside.append((place >= first) & (place < first + side))
+        inside.append((place >= first) & (place < first + side(level, size)))
     return _without(images, (inside[0][:, :, None] & inside[1][:, None, :])[..., None])
 
 

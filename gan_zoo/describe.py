@@ -22,7 +22,7 @@ def describe(config: ConfigDict, compiled: bool = False) -> str:
     spec, phases = configs.build(config)
     lines = [f"{config.model} on {spec.name}: {spec.shape}" + (f", {spec.classes} classes" if spec.classes else "")]
     for phase in phases:
-        batch = data.example(spec, config.batch_size, float_type(config.precision))
+        batch = data.example(spec, phase.batch_size, float_type(config.precision))
         state = state_shapes(phase.game, batch)
         lines.append(f"\nphase {phase.name}: {phase.rounds:,} rounds, minibatches of {phase.batch_size}")
         for name, player in phase.game.players.items():

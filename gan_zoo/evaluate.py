@@ -223,7 +223,7 @@ def evaluate(
     scores |= translation_scores(trained, number, {**how, "shape": list(trained.spec.shape)})
     scores |= prediction_scores(trained, number, {**how, "shape": list(trained.spec.shape)})
     scores |= reconstruction_scores(trained, number, {**how, "shape": list(trained.spec.shape)})
-    scores |= caption_scores(trained, judge, number, how)
+    scores |= caption_scores(trained, judge, labels, how)
     scores |= style_scores(trained, judge, number, metrics, how)
     scores |= superresolution_scores(trained, how, pictures and pictures / f"upscaled_{trained.step:07d}.png")
     whole = -(-number // trained.at_once) * trained.at_once  # a member's own scores are means over whole chunks

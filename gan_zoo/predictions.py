@@ -11,8 +11,9 @@ from gan_zoo import figures
 from gan_zoo.data.frames import LATER, PAST
 from gan_zoo.data.images import to_bytes
 from gan_zoo.metrics.images import gradient_sharpness, psnr, ssim
-from gan_zoo.trained import Trained
+from gan_zoo.trained import MADE, Trained, spread
 
+AT_ONCE = 4 * MADE  # sequences
 MILLISECONDS = 200  # that a frame is shown
 
 
@@ -36,28 +37,32 @@ def prediction_scores(trained: Trained, number: int, how: Mapping[str, Any]) -> 
     if "predictions" not in trained.game.views:
         return {}
     test = trained.test
-    sequences = [test.sequence(i) for i in range(min(number, test.size))]
-    all_made = predicted(trained, np.stack([sequence[:PAST] for sequence in sequences]), LATER)
-    found: dict[str, list[float]] = {name: [] for name in ("psnr", "ssim", "sharpness")}
-    last = {}
-    for frame in range(LATER):
-        long = [i for i, sequence in enumerate(sequences) if len(sequence) > PAST + frame]
-        if not long:
-            break
-        truth = np.stack([sequences[i][PAST + frame] for i in long])
-        for name, value in _of(all_made[long, frame], truth).items():
-            found[name].append(value)
-        if frame == 0:
-            given = np.stack([sequences[i][PAST - 1] for i in long])
-            last = {f"{name}_last_frame": value for name, value in _of(given, truth).items()}
-    how = {**how, "given": f"{trained.spec.name}/{test.split}", "fake_samples": len(sequences), "past": PAST}
-    scores = {name: {"value": values[0], "each_frame": values, **how} for name, values in found.items()}
-    return {**scores, **{name: {"value": value, **how} for name, value in last.items()}}
+    chosen = spread(min(number, test.size), test.size)
+    found: dict[str, list[list[float]]] = {}  # score -> frame -> each sequence's
+    for start in range(0, len(chosen), AT_ONCE):
+        sequences = [test.sequence(i) for i in chosen[start : start + AT_ONCE]]
+        made = predicted(trained, np.stack([sequence[:PAST] for sequence in sequences]), LATER)
+        for frame in range(LATER):
+            long = [i for i, sequence in enumerate(sequences) if len(sequence) > PAST + frame]
+            if not long:
+                break
+            truth = np.stack([sequences[i][PAST + frame] for i in long])
+            _note(found, "", frame, made[long, frame], truth)
+            if frame == 0:
+                _note(found, "_last_frame", frame, np.stack([sequences[i][PAST - 1] for i in long]), truth)
+    how = {**how, "given": f"{trained.spec.name}/{test.split}", "fake_samples": len(chosen), "past": PAST}
+    how["shape"] = list(test.spec.shape)
+    means = {name: [float(np.mean(values)) for values in frames] for name, frames in found.items()}
+    each = lambda name: {} if name.endswith("_last_frame") else {"each_frame": means[name]}
+    return {name: {"value": values[0], **each(name), **how} for name, values in means.items()}
 
 
-def _of(made: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    scores = {"psnr": psnr, "ssim": ssim, "sharpness": gradient_sharpness}
-    return {name: float(np.mean(score(made, truth))) for name, score in scores.items()}
+def _note(found: dict[str, list[list[float]]], of: str, frame: int, made: np.ndarray, truth: np.ndarray) -> None:
+    """Adds the scores of a frame of some sequences, uint8 [N, H, W, C], to those of others."""
+    for name, score in (("psnr", psnr), ("ssim", ssim), ("sharpness", gradient_sharpness)):
+        frames = found.setdefault(f"{name}{of}", [])
+        frames.extend([] for _ in range(frame + 1 - len(frames)))
+        frames[frame].extend(score(made, truth))
 
 
 def save_predictions(trained: Trained, sequence: np.ndarray, number: int, folder: Path, name: str) -> list[Path]:

@@ -13,7 +13,7 @@ from gan_zoo.data import Source
 from gan_zoo.data.images import to_bytes
 from gan_zoo.errors import UserError
 from gan_zoo.metrics.images import psnr, sharpness
-from gan_zoo.trained import Trained
+from gan_zoo.trained import Trained, spread
 
 AT_ONCE = 500  # images
 NEIGHBOURS = 10
@@ -29,7 +29,7 @@ def reconstruction_scores(trained: Trained, number: int, how: Mapping[str, Any])
     if "restore" not in trained.game.probes:
         return {}
     config, test = trained.config, trained.test
-    truth = test.take(np.arange(min(number, test.size)))
+    truth = test.take(spread(min(number, test.size), test.size))
     found = _in_parts(lambda images, part: trained.probe("restore", images, seed=part), truth["image"])
     made, given = to_bytes(found["image"]), to_bytes(found["given"])
     values: Values = {"psnr": (float(psnr(made, truth["image"]).mean()), {})}
@@ -46,8 +46,9 @@ def reconstruction_scores(trained: Trained, number: int, how: Mapping[str, Any])
         own = {"unit": "nats for each image", "codes": "one drawn" if config.variational else "given"}
         values |= {name: (float(x.mean()), {**own, "pixels": "Bernoulli"}) for name, x in nats.items()}
     if config.dataset.startswith("without:"):
-        area = roc_auc_score(truth["label"], squares(made, truth["image"]))
-        values["anomaly_auc"] = float(area), {"strange": int(truth["label"].sum())}
+        if len(set(truth["label"])) == 2:  # of few images none may be strange
+            area = roc_auc_score(truth["label"], squares(made, truth["image"]))
+            values["anomaly_auc"] = float(area), {"strange": int(truth["label"].sum())}
     elif "label" in truth:
         values["precision_at_10"] = _precision(trained, truth), {"code": "mean", "distance": "Euclidean"}
     how = {**how, "given": f"{trained.spec.name}/{test.split}", "fake_samples": len(made)}

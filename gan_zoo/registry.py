@@ -16,12 +16,17 @@ def find(kind: str, name: str) -> ModuleType:
         UserError: there is none; names the nearest.
     """
     if "." in name:
-        return _outside(name)
+        return outside(name)
     choose(kind.removesuffix("s"), name, names(kind))
     return importlib.import_module(f"gan_zoo.{kind}.{name}")
 
 
-def _outside(name: str) -> ModuleType:
+def outside(name: str) -> ModuleType:
+    """A module that is not ours, by its dotted name.
+
+    Raises:
+        UserError: it cannot be imported.
+    """
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # the user's own package, beside the command; never before installed ones
     try:

@@ -56,7 +56,9 @@ def style_scores(
 def path_length(trained: Trained, extractor: Any, number: int, space: str) -> float:
     """Perceptual path length in "z" or "w", untruncated, over whole paths; a path keeps its noise images and label."""
     ends, labels = latents_of(trained, 2 * number, SEED)
-    example = data.example(trained.spec, BATCH, trained.dtype, None if labels is None else labels[:BATCH])
+    if labels is not None:  # one program makes all batches, so a label belongs to a place in a batch
+        labels = np.arange(BATCH) % trained.spec.classes
+    example = data.example(trained.spec, BATCH, trained.dtype, labels)
     style, synthesis = (trained.game.probes[name] for name in ("style", "synthesis"))
     key, layers = jax.random.key(SEED), layers_of(trained)
     to_w = lambda z: style(trained.nets, {**example, "noise": z}, key)
@@ -71,6 +73,7 @@ def path_length(trained: Trained, extractor: Any, number: int, space: str) -> fl
 
     first, second = np.split(ends, 2)
     if space == "w":
-        first, second = (styles_of(trained, z, None if labels is None else labels[:number]) for z in (first, second))
+        labels = None if labels is None else np.resize(labels, number)
+        first, second = (styles_of(trained, z, labels) for z in (first, second))
     t = np.random.default_rng(SEED).random(number, np.float32)
     return perceptual_path_length(generate, distance, first, second, t, space, EPSILON, BATCH)

@@ -107,7 +107,7 @@ class Run:
         self.constants = [phase.constants() for phase in phases]  # a missing file is told before anything is played
         self.stop = Stop()
         self.judge = judge_of(config, source)
-        self.text = captioned.weights(config.dataset) if spec.text_shape else ""
+        self.text = captioned.weights(config.dataset, config.classes) if spec.text_shape else ""
         self.compile_seconds = 0.0
         self.earlier_seconds = 0.0
         self.seeds = []
@@ -148,7 +148,7 @@ class Run:
         if restored:
             info = restored[0].info
             if self.text:
-                captioned.check(self.config.dataset, info["text"])
+                captioned.check(self.config.dataset, info["text"], self.config.classes)
             index, within = len(info["played"]) - 1, info["played"][-1][1]
             like = trained.state_like(self.phases[index].game, self.spec, self.config)
             states = [self._replicate(from_leaves(like, one.leaves)) for one in restored]

@@ -72,6 +72,8 @@ class Trained:
             raise UserError(f"cannot draw {num} samples: ask for at least one")
         if text is not None and not self.spec.text_shape:
             raise UserError(f"text {text!r}: this run was trained without captions (config.dataset=captioned:DATA)")
+        if text is not None and label is not None:
+            raise UserError("a text or a label: one of the two says what is drawn")
         if text is not None:
             return self.generate(num, np.zeros(num, np.int32), seed, text)["image"]
         if label is not None and not self.spec.classes:
@@ -81,7 +83,7 @@ class Trained:
         labels = np.arange(num) % max(self.spec.classes, 1) if label is None else np.full(num, label)
         made = self.generate(num, labels, seed, given=given)
         if label is not None and "label" not in made:
-            raise UserError(f"label {label}: this run was trained without labels (config.conditioning)")
+            raise UserError(f"label {label}: trained without labels (config.conditioning, a StyleGAN's conditional)")
         return made["image"]
 
     def generate(
@@ -94,7 +96,7 @@ class Trained:
     ) -> dict[str, np.ndarray]:
         """A generated batch of ``num`` samples, with what they were made from; labels [num], or one text."""
         if text is not None:
-            given = {"text": captioned.encode(self.config.dataset, [text])[:, None]}
+            given = {"text": captioned.encode(self.config.dataset, [text], self.config.classes)[:, None]}
         made = list(self.chunks(num, labels, seed, given=given))
         return {key: np.concatenate([chunk[key] for chunk in made]) for key in made[0]}
 
@@ -137,6 +139,8 @@ class Trained:
     def draw(self, latents: Mapping[str, np.ndarray], labels: np.ndarray | None = None) -> np.ndarray:
         """The samples float [N, H, W, C] in [-1, 1] of latents [N, ...], all at once; labels int [N] where it has them.
 
+        Texts are captions of training images of those labels.
+
         Raises:
             UserError: latents that this game does not have, or of other shapes.
         """
@@ -145,7 +149,11 @@ class Trained:
         sizes = {len(x) for x in latents.values()}
         if shapes != wanted or len(sizes) != 1:
             raise UserError(f"latents have the shapes {shapes} and {sorted(sizes)} samples: this game's are {wanted}")
-        batch = data.example(self.spec, sizes.pop(), self.dtype, labels)
+        number = sizes.pop()
+        if self.spec.text_shape:
+            batch = self.batch(np.arange(number), np.zeros(number, np.int32) if labels is None else labels)
+        else:
+            batch = data.example(self.spec, number, self.dtype, labels)
         return self.view("sample", {**batch, **floats(dict(latents), self.dtype)})["image"]
 
     def probe(
@@ -207,21 +215,22 @@ class Trained:
         return jax.tree.map(np.asarray, floats(taken, self.dtype))
 
     def examples(self, number: int) -> Batch:
-        """So many examples of the test split, spread over it: sets often lie kind by kind."""
-        return self.held_out(np.arange(number) * self.test.size // number)
+        """So many examples of the test split, spread over it."""
+        return self.held_out(spread(number, self.test.size))
 
     @property
     def test(self) -> data.Source:
-        """The held-out split."""
-        return self._split("test")
+        """The held-out split; of frames the whole ones, where patches of them were learned from."""
+        whole = self.config.load_size if "predictions" in self.game.views else ()
+        return self._split("test", (*whole, self.spec.shape[-1]) if whole else ())
 
     @property
     def train(self) -> data.Source:
         """The split that it learned from."""
         return self._split("train")
 
-    def _split(self, name: str) -> data.Source:
-        return _load(self.config.dataset, name, tuple(self.config.image_shape), self.config.classes)
+    def _split(self, name: str, shape: tuple[int, ...] = ()) -> data.Source:
+        return _load(self.config.dataset, name, shape or tuple(self.config.image_shape), self.config.classes)
 
     @property
     def pictures(self) -> list[str]:
@@ -257,6 +266,11 @@ class Trained:
         batch = data.example(self.spec, self.at_once, self.dtype)
         parts = [score(self.nets, batch, jax.random.fold_in(key, i)) for i in range(-(-num // self.at_once))]
         return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
+
+
+def spread(number: int, size: int) -> np.ndarray:
+    """So many places in a split of this size, spread over it: sets often lie kind by kind."""
+    return np.arange(number) * size // number
 
 
 @lru_cache(maxsize=2)
@@ -315,6 +329,6 @@ def load(path: str | Path, number: int | None = None) -> Trained:
     spec, phases = configs.build(config)
     game = next(phase.game for phase in phases if phase.name == restored.info["played"][-1][0])
     if spec.text_shape:
-        captioned.check(config.dataset, restored.info["text"])
+        captioned.check(config.dataset, restored.info["text"], config.classes)
     state = from_leaves(state_like(game, spec, config), restored.leaves)
     return Trained(config, spec, game, state, restored.round)

@@ -31,8 +31,7 @@ def translation_scores(trained: Trained, number: int, how: Mapping[str, Any]) ->
     if test.sequence is not None:
         return {}  # predictions have scores of their own
     train = trained.train
-    numbers = np.arange(min(number, test.size))
-    batch = trained.held_out(numbers)
+    batch = trained.examples(min(number, test.size))
     there = {"truth": batch["image"], "given": batch["input"], "made": trained.make("sample", batch["input"])}
     values: Values = {}
     ways = [there]
@@ -48,7 +47,7 @@ def translation_scores(trained: Trained, number: int, how: Mapping[str, Any]) ->
         values |= _characters(trained, train, test)
     if test.inputs is None:  # the counterpart is known
         values |= _nearness(ways, train, cycles="back" in trained.game.views)
-    how = {**how, "given": f"{spec.name}/{test.split}", "fake_samples": len(numbers), "ways": len(ways)}
+    how = {**how, "given": f"{spec.name}/{test.split}", "fake_samples": len(batch["input"]), "ways": len(ways)}
     name_of = lambda name: trained.game.named.get(name, name)
     return {name_of(name): {"value": value, **how, **own} for name, (value, own) in values.items()}
 

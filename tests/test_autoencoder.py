@@ -164,9 +164,9 @@ def test_scores_of_noise_that_is_not_mended():
 def test_scores_of_holes_filled_with_gray():
     run = trained("config.corruption=centre", "config.level=0.5")
     unmended(run)
-    scores = reconstruction_scores(run, 100, {})
+    scores = reconstruction_scores(run, 1000, {})
     test, train = (data.load("digits", split).arrays["image"] / 255 for split in ("test", "train"))
-    hole = test[:100, 2:6, 2:6]
+    hole = test[:, 2:6, 2:6]
     assert scores["mask_error"]["value"] == pytest.approx(np.mean((hole - 128 / 255) ** 2), abs=2e-3)
     mean = train.mean(axis=0)[2:6, 2:6]
     assert scores["mask_error_of_mean"]["value"] == pytest.approx(np.mean((hole - mean) ** 2), rel=1e-6)
@@ -179,9 +179,23 @@ def test_a_set_without_one_class():
     assert test.arrays["label"].sum() == (data.load("digits", "test").arrays["label"] == 3).sum() > 0
     scores = reconstruction_scores(trained("config.dataset=without:digits:3"), 360, {})
     assert 0 < scores["anomaly_auc"]["value"] < 1 and "precision_at_10" not in scores
+    few = reconstruction_scores(trained("config.dataset=without:digits:3"), 1, {})
+    assert "anomaly_auc" not in few and "psnr" in few  # an area needs both kinds
     for name, words in {"without:digits:10": "10 labels", "without:digits": "write without:DATA:LABEL"}.items():
         with pytest.raises(UserError, match=words):
             data.spec(name)
+
+
+def test_few_images_are_of_all_classes(monkeypatch):
+    """Folders lie class by class: scores of the first few would be of one."""
+    run, seen = trained(), []
+    order = np.argsort(run.test.arrays["label"], kind="stable")
+    arrays = {key: x[order] for key, x in run.test.arrays.items()}
+    by_class = dataclasses.replace(run.test, arrays=arrays, take=lambda i: {key: x[i] for key, x in arrays.items()})
+    monkeypatch.setattr(Trained, "test", by_class)
+    monkeypatch.setattr("gan_zoo.reconstructions._precision", lambda run, truth: seen.extend(truth["label"]) or 0.0)
+    reconstruction_scores(run, 20, {})
+    assert len(seen) == 20 and set(seen) == set(range(10))
 
 
 def test_codes_do_not_depend_on_what_else_is_encoded():
@@ -269,6 +283,12 @@ def test_commands_that_miss_something(arguments, words, refused_here):
     [
         (["config.latent_size=0"], "from 1"),
         (["config.corruption=square", "config.level=1.5"], "below 1"),
+        (["config.corruption=centre", "config.level=0.05"], "no hole"),
+        (["config.corruption=pixels", "config.level=0.0"], "no hole"),
+        (["config.corruption=gaussian", "config.level=-0.1"], "config.level is -0.1"),
+        (["config.beta=-1.0"], "config.beta"),
+        (["config.adversarial_weight=1.5", "config.discriminator.receptive_field=1"], "between 0 and 1"),
+        (["config.adversarial_weight=0.001"], "receptive field of 70 needs images of at least 24"),
         (["config.variational=True", "config.corruption=gaussian"], "whole images"),
         (["config.variational=True"], "config.loss=bce"),
         (["config.dataset=25gaussians"], "holds none"),

@@ -134,6 +134,7 @@ def test_a_valid_stamp_calls_neither_pip_nor_the_lock(project: Project):
         (["train", "configs/dcgan.py:tfds:svhn_cropped"], "[catalog]"),
         (["train", "--config.dataset=tfds:mnist"], "[catalog]"),
         (["train", "notfds:mnist"], ""),
+        (["train", "--config.dataset=captioned:minilm:digits"], "[sentences]"),
     ],
 )
 def test_extras_that_a_command_needs(project: Project, arguments: list[str], extras: str):

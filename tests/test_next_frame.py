@@ -14,11 +14,13 @@ from gan_zoo import data, losses, predictions
 from gan_zoo.architectures import multiscale
 from gan_zoo.compare import compare
 from gan_zoo.data import feed, frames, moving_digits
+from gan_zoo.data import images as frames_images
 from gan_zoo.data.frames import LATER, PAST
 from gan_zoo.data.order import indices
 from gan_zoo.errors import UserError
-from gan_zoo.metrics.images import gradient_sharpness
+from gan_zoo.metrics.images import MOST, gradient_sharpness
 from gan_zoo.step import new_state
+from gan_zoo.trained import Trained
 
 KEY = jax.random.key(0)
 
@@ -107,6 +109,44 @@ def test_one_video_holds_out_its_end(tmp_path):
     assert train.take(np.arange(train.size))["image"].max() < test.sequence(0).min()
 
 
+def test_frames_are_in_the_order_of_their_numbers(tmp_path):
+    for frame in range(12):
+        write_image(tmp_path / "a" / f"frame {frame}.png", Image.fromarray(np.full((32, 32), frame, np.uint8)))
+    levels = frames.read_frames(tmp_path / "a", (32, 32, 1))[:, 0, 0, 0]
+    assert levels.tolist() == list(range(12))
+    assert data.load(f"frames:{tmp_path}", "train").sequence(0)[:, 0, 0, 0].tolist() == list(range(7))
+
+
+def test_frames_that_do_not_fit_in_memory_are_read_when_needed(tmp_path, monkeypatch):
+    write_videos(tmp_path, [20, 17, 9])
+    for split in ("train", "test"):
+        held = data.load(f"frames:{tmp_path}", split, (32, 32, 1))
+        for module in (frames, frames_images):
+            monkeypatch.setattr(module, "MEMORY", 100)
+        read = data.load(f"frames:{tmp_path}", split, (32, 32, 1))
+        monkeypatch.undo()
+        assert read.made is None and read.arrays is None and read.size == held.size
+        for key, x in read.take(np.arange(read.size)).items():
+            np.testing.assert_array_equal(x, held.take(np.arange(read.size))[key])
+        for number in range(read.size):
+            np.testing.assert_array_equal(read.sequence(number), held.sequence(number))
+
+
+def test_whole_frames_are_predicted_where_patches_were_learned_from(tmp_path):
+    write_videos(tmp_path, [7, 6, 8], width=64)
+    overrides = (f"config.dataset=frames:{tmp_path}", "config.image_shape=(32,32,1)", "config.load_size=(32,64)")
+    config, _ = shrunk("configs/next_frame.py:moving_digits", *overrides)
+    spec, (phase,) = configs.build(config)
+    batch = data.example(spec, 2)
+    run = Trained(config, spec, phase.game, new_state(phase.game, KEY, batch), 0)
+    assert run.train.spec.shape == (32, 32, 1) and run.test.spec.shape == (32, 64, 1)
+    assert predictions.predicted(run, run.test.sequence(0)[None, :PAST], 2).shape == (1, 2, 32, 64, 1)
+    scores = predictions.prediction_scores(run, 10, {})
+    assert scores["psnr"]["shape"] == [32, 64, 1] and np.isfinite(scores["psnr"]["value"])
+    with pytest.raises(UserError, match="32x60.*config.load_size"):
+        configs.build(shrunk("configs/next_frame.py:moving_digits", *overrides[:2], "config.load_size=(32,60)")[0])
+
+
 def test_sequences_that_do_not_fit(tmp_path):
     write_videos(tmp_path / "short", [5, 4])
     with pytest.raises(UserError, match="video1 has 4 frames.* 5 are the least"):
@@ -158,7 +198,7 @@ def test_gradient_difference_by_hand():
     assert losses.gradient_difference(real, 1 - real) == 0  # signs do not matter
     sharp = gradient_sharpness(np.asarray(made) * 255, np.asarray(real) * 255)
     np.testing.assert_allclose(sharp, 10 * np.log10(255**2 / (255 * (0.5 + 0.5 + 0) / 3)), rtol=1e-6)
-    assert np.isinf(gradient_sharpness(np.asarray(real) * 255, np.asarray(real) * 255))
+    assert gradient_sharpness(np.asarray(real) * 255, np.asarray(real) * 255) == MOST
 
 
 @pytest.mark.parametrize("settings", [{}, {"gradient_weight": 1.0}, {"power": 1, "adversarial_weight": 0.05}])
@@ -204,12 +244,12 @@ class Oracle:
 def test_scores_and_recursion():
     oracle = Oracle()
     scores = predictions.prediction_scores(oracle, 10, {"seed": 0})
-    assert np.isinf(scores["psnr"]["value"]) and scores["ssim"]["value"] == 1
-    assert len(scores["psnr"]["each_frame"]) == LATER and np.isinf(scores["psnr"]["each_frame"]).all()
+    assert scores["psnr"]["value"] == MOST and scores["ssim"]["value"] == 1
+    assert len(scores["psnr"]["each_frame"]) == LATER and set(scores["psnr"]["each_frame"]) == {MOST}
     # The last frame differs in four columns of forty.
     np.testing.assert_allclose(scores["psnr_last_frame"]["value"], 10 * np.log10(255**2 / (0.1 * 200**2)))
     better = {"scores": {"psnr": {**scores["psnr"], "value": 40.0, "each_frame": [40.0] * LATER}}}
-    assert compare([{"scores": scores}, better])[0] == ("psnr", [np.inf, 40.0])  # frames are results, no protocol
+    assert compare([{"scores": scores}, better])[0] == ("psnr", [MOST, 40.0])  # frames are results, no protocol
     assert scores["psnr"]["fake_samples"] == 3 and scores["psnr"]["past"] == PAST
 
 

@@ -1,23 +1,26 @@
 """StackGAN: its networks, its conditioning, and what the second stage takes from the first."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from tools import play, shrunk
 
+from gan_zoo import captions, data, evaluate
 from gan_zoo import config as configs
-from gan_zoo import data
 from gan_zoo.architectures import stackgan
 from gan_zoo.errors import UserError
 from gan_zoo.game import Phase
 from gan_zoo.losses import normal_divergence
+from gan_zoo.metrics.extractors import Extractor
 from gan_zoo.models.stackgan import Model
 from gan_zoo.step import new_state
 from gan_zoo.trained import Trained
 
 KEY = jax.random.key(0)
-TEXT, WRITTEN = jax.random.normal(KEY, (3, 7)), "captioned:test_text.vowels:digits"
+TEXT, WRITTEN = jax.random.normal(KEY, (3, 7)), "captioned:test_text.marks:digits"
 OVERRIDES = (f"config.dataset={WRITTEN}",)
 
 
@@ -156,6 +159,45 @@ def test_text_chooses_what_is_drawn(phases):
     assert all((given[i] == given[i + 7]).all() for i in range(13))
     shown = learned.shown("sample", 2, 3)
     assert len(shown["text"]) == 6 and (shown["text"][0] == shown["text"][2]).all()
+
+
+def test_latents_are_drawn_with_captions(phases):
+    """Beside the same noise, other labels' captions make other images."""
+    config, spec, played, first, _ = phases
+    learned = Trained(config, spec, played[0].game, first, 2)
+    latents = learned.latents(4)
+    ones, threes = (learned.draw(latents, np.full(4, label, np.int32)) for label in (1, 3))
+    assert np.abs(ones - threes).max() > 1e-6
+    np.testing.assert_array_equal(learned.draw(latents), learned.draw(latents, np.zeros(4, np.int32)))
+    with pytest.raises(UserError, match="a text or a label"):
+        learned.sample(0, 1, label=3, text="three")
+
+
+def test_both_stages_are_scored_on_the_same_texts(phases, monkeypatch):
+    config, spec, played, first, second = phases
+    learned = Trained(config, spec, played[1].game, second, 2)
+    asked = {}
+
+    def images(own, num, labels, seed=0, view="sample", given=None):
+        if given is None:  # those that distances are of
+            asked[view] = own.batch(np.arange(num), labels)["text"]
+        yield {"image": np.zeros((num, *spec.shape), np.float32)}
+
+    embedding = SimpleNamespace(
+        texts=lambda texts: np.ones((len(texts), 3)),
+        images=lambda images: np.ones((len(images), 3)),
+        protocol={"text_encoder": "none", "text_weights": "none"},
+    )
+    looker = Extractor(lambda variables, x: (x.reshape(len(x), -1), None), {}, {"extractor": "pixels"})
+    monkeypatch.setattr(Trained, "chunks", images)
+    monkeypatch.setattr(captions, "joint_embedding", lambda *_: embedding)
+    monkeypatch.setattr(evaluate.Judge, "extractor", looker)
+    monkeypatch.setattr(evaluate, "_label_scores", lambda *_: {})
+    scores = evaluate.evaluate(learned, samples=40, metrics=("fid",))["scores"]
+    assert len(np.unique(asked["sample"], axis=0)) > 5
+    np.testing.assert_array_equal(asked["sample"], asked["stage1"])
+    assert scores["fid_stage1"]["labels"] == scores["fid"]["labels"] == "as in the training split"
+    assert scores["fid_stage1"]["value"] == pytest.approx(scores["fid"]["value"])  # of the same black images
 
 
 @pytest.mark.parametrize(

@@ -301,6 +301,8 @@ def test_scores_of_latents(grown):
     assert found["ppl_w"]["value"] == pytest.approx(kept.mean(), rel=0.02)
     assert found["ppl_z"]["value"] != found["ppl_w"]["value"] and found["ppl_z"]["extractor"] == "pixels"
     assert set(found) == {"ppl_z", "ppl_w"}
+    few = style_scores.style_scores(run, judge, 12, ("path_length",), {"seed": 0})
+    assert few["ppl_w"]["paths"] == 12 and few["ppl_w"]["value"] > 0
 
 
 def test_separability_of_what_a_plane_parts_and_of_what_it_does_not():

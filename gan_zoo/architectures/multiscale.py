@@ -25,11 +25,11 @@ JUDGING = ((3,), (3, 3, 3), (5, 5, 5), (7, 7, 5, 5))  # kernels
 
 
 def check(shape: tuple[int, ...]) -> None:
-    """Refuses frames that cannot be halved three times, or are too small to be judged then."""
+    """Refuses frames [H, W, ...] that cannot be halved three times, or are too small to be judged then."""
     if min(shape[:2]) < 32 or shape[0] % 8 or shape[1] % 8:
         raise UserError(
             f"multiscale cannot predict frames of {shape[0]}x{shape[1]}: height and width must be multiples of 8, at "
-            "least 32. Set config.image_shape (the frames are resized)"
+            "least 32. Set config.image_shape (the frames are resized), or config.load_size"
         )
 
 

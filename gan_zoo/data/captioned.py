@@ -35,7 +35,8 @@ def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) 
 
     found, source = spec(argument, image_shape, classes), data.load(parsed(argument)[1], split, image_shape, classes)
     captions = captions_of(source)
-    text = _remembered(argument, [own[place % len(own)] for own in captions for place in range(CAPTIONS)])
+    encoder = encoder_of(argument, classes)
+    text = _remembered(encoder, [own[place % len(own)] for own in captions for place in range(CAPTIONS)])
     text = text.reshape(len(captions), *found.text_shape)
     arrays = None if source.arrays is None else {**source.arrays, "text": text}
     take = lambda indices: {**source.take(indices), "text": np.asarray(text[indices])}
@@ -47,7 +48,7 @@ def bring(argument: str):
     return data.bring(parsed(argument)[1])
 
 
-def encoder_of(argument: str):
+def encoder_of(argument: str, classes: int):
     """The encoder of a set's texts, trained now if it is to be and was not before."""
     from gan_zoo import text
 
@@ -56,26 +57,26 @@ def encoder_of(argument: str):
         return text.imported(name)
     from gan_zoo.text.joint_embedding import encoder
 
-    return encoder(name, dataset)
+    return encoder(name, dataset, classes)
 
 
-def encode(dataset: str, texts: list[str]) -> np.ndarray:
+def encode(dataset: str, texts: list[str], classes: int = 0) -> np.ndarray:
     """Embeddings float32 [N, T] of texts, as they are in the set "captioned:..."."""
-    return encoder_of(dataset.partition(":")[2])(texts)
+    return encoder_of(dataset.partition(":")[2], classes)(texts)
 
 
-def weights(dataset: str) -> str:
+def weights(dataset: str, classes: int = 0) -> str:
     """What tells the encoder of the set "captioned:..." from one with other weights."""
-    return encoder_of(dataset.partition(":")[2]).protocol["text_weights"]
+    return encoder_of(dataset.partition(":")[2], classes).protocol["text_weights"]
 
 
-def check(dataset: str, noted: str) -> None:
+def check(dataset: str, noted: str, classes: int = 0) -> None:
     """Refuses a run whose texts another encoder embedded than the one that is here.
 
     Raises:
         UserError: says what to bring.
     """
-    if (here := weights(dataset)) != noted:
+    if (here := weights(dataset, classes)) != noted:
         raise UserError(
             f"this run's texts were embedded with the weights {noted}, and the encoder of {dataset} has {here} here: "
             "it was trained elsewhere, or on other captions. Bring ~/.cache/gan_zoo/embeddings from there"
@@ -90,9 +91,8 @@ def parsed(argument: str) -> tuple[str, str]:
     return (first, rest) if rest and text.is_encoder(first) else (text.DEFAULT, argument)
 
 
-def _remembered(argument: str, rows: list[str]) -> np.ndarray:
+def _remembered(encoder, rows: list[str]) -> np.ndarray:
     """The embeddings of texts, float32 [N, T], from the data folder if they are there; read from it when needed."""
-    encoder = encoder_of(argument)
     key = hashlib.sha256(repr(sorted(encoder.protocol.items())).encode() + "\n".join(rows).encode()).hexdigest()[:24]
     file = data.folder() / "text" / f"{key}.npy"
     if not file.exists():

@@ -1,12 +1,15 @@
 """frames:PATH: sequences of images; from PAST frames ("input", their channels one after the other) the next ("image").
 
-Each folder below PATH that holds images is a sequence, in order of the names. PATH/train and PATH/test are the splits;
-else a tenth of the sequences is held out, and of a single one the last tenth.
+Each folder below PATH that holds images is a sequence, in order of the names, whose numbers count as such: 9 is before
+10. PATH/train and PATH/test are the splits; else a tenth of the sequences is held out, and of a single one the last
+tenth. Frames that do not fit in memory are read when they are needed.
 """
 
 import hashlib
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ import numpy as np
 
 from gan_zoo.data import Source, Spec
 from gan_zoo.data.image_folder import TEST, every_of, open_image, shape_of
-from gan_zoo.data.images import MEMORY, fit
+from gan_zoo.data.images import MEMORY, fit, from_reader
 from gan_zoo.errors import UserError
 
 ARGUMENT = "PATH"
@@ -30,11 +33,10 @@ def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
 
 def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) -> Source:
     found = spec(argument, image_shape, classes)
-    videos = _listed(argument)[split]
-    size = math.prod(found.shape) * sum(map(len, videos))
-    if size > MEMORY:
-        raise UserError(f"{found.name} would take {size / 1e9:.1f} GB: set config.image_shape to less, or part the set")
-    return of_videos(found, split, [_frames(video, found.shape, bool(image_shape)) for video in videos])
+    videos, read = _listed(argument)[split], partial(_frames, shape=found.shape, resizes=bool(image_shape))
+    if math.prod(found.shape) * sum(map(len, videos)) > MEMORY:
+        return _on_demand(found, split, videos, read)
+    return of_videos(found, split, list(map(read, videos)))
 
 
 def described(name: str, shape: tuple[int, ...]) -> Spec:
@@ -44,17 +46,29 @@ def described(name: str, shape: tuple[int, ...]) -> Spec:
 
 def of_videos(found: Spec, split: str, videos: Sequence[np.ndarray]) -> Source:
     """A source of sequences uint8 [T, H, W, C]: of all places in them to train, one after the other to test."""
-    step = 1 if split == "train" else PAST + LATER
-    ends = np.cumsum([len(video) for video in videos])
-    places = [
-        (end - len(video) + start, end)
-        for video, end in zip(videos, ends, strict=True)
-        for start in range(0, max(1, len(video) - PAST), step)
-    ]
+    places = _places(split, [len(video) for video in videos])
     stored = {"frames": np.concatenate(videos), "begins": np.array(places, np.int32)[:, 0]}
     sequence = lambda number: stored["frames"][slice(*places[number])][: PAST + LATER]
     take = partial(_examples, stored)
     return Source(found, split, len(places), take, None, made=(_examples, stored), sequence=sequence)
+
+
+def _on_demand(found: Spec, split: str, videos: Sequence[Video], read: Callable[[Video], np.ndarray]) -> Source:
+    """The same of sequences that stay on the disk."""
+    files, places = [file for video in videos for file in video], _places(split, [len(video) for video in videos])
+    example = lambda number: parted(read(files[places[number][0] :][: PAST + 1]))
+    sequence = lambda number: read(files[slice(*places[number])][: PAST + LATER])
+    return replace(from_reader(found, split, len(places), example), sequence=sequence)
+
+
+def _places(split: str, lengths: Sequence[int]) -> list[tuple[int, int]]:
+    """Where examples begin, and where their sequences end, in the frames of all sequences."""
+    step = 1 if split == "train" else PAST + LATER
+    return [
+        (end - length + start, end)
+        for length, end in zip(lengths, np.cumsum(lengths).tolist(), strict=True)
+        for start in range(0, max(1, length - PAST), step)
+    ]
 
 
 def _examples(stored: dict[str, Any], order: Any) -> dict[str, Any]:
@@ -74,12 +88,12 @@ def stacked(frames: Any) -> Any:
 
 
 def read_frames(folder: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """The images in a folder, in order of their names, made to fit a shape: uint8 [T, H, W, C].
+    """The images in a folder, in the order of a sequence, made to fit a shape: uint8 [T, H, W, C].
 
     Raises:
         UserError: fewer than PAST.
     """
-    video = [file for file, _ in every_of(folder)]
+    video = _in_order(file for file, _ in every_of(folder))
     _check_length(folder, video, PAST)
     return _frames(video, shape, resizes=True)
 
@@ -119,7 +133,13 @@ def _videos(root: Path) -> list[Video]:
         folders.setdefault(file.parent, []).append(file)
     for folder, video in folders.items():
         _check_length(folder, video, PAST + 1)
-    return list(folders.values())
+    return list(map(_in_order, folders.values()))
+
+
+def _in_order(files: Iterable[Path]) -> list[Path]:
+    """By their names, in which numbers are compared as numbers."""
+    parts = lambda file: [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", str(file)))]
+    return sorted(files, key=parts)
 
 
 def _check_length(folder: Path, video: Video, least: int) -> None:

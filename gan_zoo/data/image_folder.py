@@ -30,7 +30,8 @@ def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) 
     described = _describe(argument, found, image_shape)
     source = reader(described, split, found[split], _class_names(found), bool(image_shape))
     beside = [path.with_suffix(".txt") for path, _ in found[split]]
-    return replace(source, captions=lambda: list(map(_captions, beside))) if beside[0].exists() else source
+    captioned = any(path.exists() for path in beside)
+    return replace(source, captions=lambda: list(map(_captions, beside))) if captioned else source
 
 
 def _captions(file: Path) -> tuple[str, ...]:

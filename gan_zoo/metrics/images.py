@@ -10,10 +10,11 @@ from gan_zoo.metrics.arrays import rows
 
 # ITU-R BT.601: RGB in [0, 1] to a luma in [16, 235].
 LUMA = np.array([65.481, 128.553, 24.966])
+MOST = 100.0  # dB, so that equal images leave a mean finite
 
 
 def psnr(images: Any, truth: Any, luma: bool = False, border: int = 0) -> np.ndarray:
-    """10 log10(255^2 / MSE) in dB for each of images [N, H, W, C] in [0, 255]: [N]; infinite where they are equal.
+    """10 log10(255^2 / MSE) in dB for each of images [N, H, W, C] in [0, 255]: [N]; MOST where they are equal.
 
     Papers give the mean of these, not the PSNR of the mean error.
 
@@ -24,7 +25,7 @@ def psnr(images: Any, truth: Any, luma: bool = False, border: int = 0) -> np.nda
     images, truth = _prepared(images, truth, luma, border)
     errors = np.mean((images - truth) ** 2, axis=(1, 2, 3))
     with np.errstate(divide="ignore"):
-        return 10 * np.log10(255**2 / errors)
+        return np.minimum(10 * np.log10(255**2 / errors), MOST)
 
 
 def ssim(images: Any, truth: Any, luma: bool = False, border: int = 0) -> np.ndarray:
@@ -61,13 +62,13 @@ def gradient_sharpness(images: Any, truth: Any) -> np.ndarray:
     """How near the steps between neighbouring pixels are to the truth's, in dB: [N] (Mathieu et al. 2016, section 4.1).
 
     10 log10(255^2 / mean |(d_i Y + d_j Y) - (d_i Y' + d_j Y')|), where d_i is the absolute difference to the pixel
-    above and d_j to the one at the left, of images [N, H, W, C] in [0, 255]; infinite where they are equal.
+    above and d_j to the one at the left, of images [N, H, W, C] in [0, 255]; MOST where they are equal.
     """
     images, truth = _prepared(images, truth, luma=False, border=0)
     steps = lambda x: np.abs(np.diff(x, axis=1))[:, :, 1:] + np.abs(np.diff(x, axis=2))[:, 1:]
     errors = np.abs(steps(images) - steps(truth)).mean(axis=(1, 2, 3))
     with np.errstate(divide="ignore"):
-        return 10 * np.log10(255**2 / errors)
+        return np.minimum(10 * np.log10(255**2 / errors), MOST)
 
 
 def to_luma(images: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax.nn import sigmoid, softplus
 
 from gan_zoo import losses, optimizers
-from gan_zoo.corruptions import CORRUPTIONS, HOLES
+from gan_zoo.corruptions import CORRUPTIONS, HOLES, side
 from gan_zoo.data import Spec
 from gan_zoo.errors import UserError, choose
 from gan_zoo.game import Batch, Game, Nets, Phase, Player, infer, run, run_each
@@ -185,8 +185,16 @@ class Model:
         if len(spec.shape) != 3:
             raise UserError(f"autoencoder encodes images, and {spec.name} holds none")
         find("architectures", self.architecture).check(spec.shape)
-        if self.corruption != "gaussian" and not 0 <= self.level < 1:
+        if self.adversarial_weight:
+            find("architectures", "patchgan").check(spec.shape, self.discriminator.get("receptive_field", 70))
+        for name, most in (("level", math.inf), ("beta", math.inf), ("adversarial_weight", 1)):
+            if not 0 <= getattr(self, name) <= most:
+                raise UserError(f"config.{name} is {getattr(self, name)}: it lies between 0 and {most}")
+        if self.corruption != "gaussian" and self.level >= 1:
             raise UserError(f"config.level is {self.level}: {self.corruption} takes a share of the image, below 1")
+        least = self.level if self.corruption == "pixels" else side(self.level, min(spec.shape[:2]))
+        if self.corruption in HOLES and not least:
+            raise UserError(f"config.level is {self.level}: {self.corruption} leaves no hole in {spec.name}")
         if self.variational and self.corruption != "none":
             raise UserError("a variational autoencoder is given whole images: set config.corruption=none")
         if self.variational and self.loss != "bce":

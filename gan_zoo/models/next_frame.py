@@ -28,12 +28,14 @@ class Model:
 
     The paper's weights: 1, 1 and 0.05, of sums; the authors' script has 0.01 for the last, of means. In the rounds
     before ``squares_first``, which the paper has not, the power is 2: where most pixels are black the absolute error
-    makes all of them black, and tanh, saturated, never leaves that.
+    makes all of them black, and tanh, saturated, never leaves that. Where ``load_size``, a field of every
+    run, lets it learn from patches of frames, whole ones of that size are predicted and scored.
     """
 
     architecture: str = "multiscale"
     power: int = 2
     squares_first: int = 0
+    load_size: tuple[int, ...] = ()
     weight: float = 1.0
     gradient_weight: float = 0.0
     adversarial_weight: float = 0.0
@@ -116,4 +118,5 @@ class Model:
                 f"next_frame learns from sequences, and {spec.name} has none: take moving_digits, frames:PATH or "
                 "tfds:moving_mnist"
             )
-        find("architectures", self.architecture).check(spec.shape)
+        for size in filter(None, (spec.shape[:2], self.load_size)):
+            find("architectures", self.architecture).check(size)

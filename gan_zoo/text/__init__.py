@@ -2,11 +2,11 @@
 
 char_cnn_rnn        Reed et al.'s, 1,024 numbers, trained on the set's own pairs by the structured joint embedding
 char_cnn_rnn_small  the same with a quarter of the widths, 80 characters and 128 numbers, for small sets
+minilm              a sentence encoder, of 384 numbers, that a package brings
 PACKAGE.FUNCTION    any function that can be imported: texts, a list of N str -> array [N, T]
 """
 
 import hashlib
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from gan_zoo.errors import UserError, choose
+from gan_zoo.registry import outside
 from gan_zoo.text.char_cnn_rnn import CharCNNRNN
 
 NETWORKS = {
     "char_cnn_rnn": CharCNNRNN(),
     "char_cnn_rnn_small": CharCNNRNN(features=128, widths=(96, 128, 128), length=80, pool=2),
 }
+FUNCTIONS = {"minilm": "gan_zoo.text.minilm.encode"}
 DEFAULT = "char_cnn_rnn"
 
 
@@ -36,7 +38,7 @@ class Encoder:
 
 def is_encoder(name: str) -> bool:
     """Whether that is a name of an encoder, known or a function's."""
-    return name in NETWORKS or ("." in name and all(part.isidentifier() for part in name.split(".")))
+    return name in {*NETWORKS, *FUNCTIONS} or ("." in name and all(part.isidentifier() for part in name.split(".")))
 
 
 def size(name: str) -> int:
@@ -52,13 +54,13 @@ def imported(name: str) -> Encoder:
     Raises:
         UserError: there is none, or it does not make [N, T] of N texts.
     """
-    if "." not in name:
-        choose("text encoder", name, NETWORKS)
-    module, _, function = name.rpartition(".")
-    try:
-        encode = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise UserError(f"the text encoder {name} cannot be imported: {error}") from None
+    path = FUNCTIONS.get(name, name)
+    if "." not in path:
+        choose("text encoder", name, {**NETWORKS, **FUNCTIONS})
+    module, _, function = path.rpartition(".")
+    encode = getattr(outside(module), function, None)
+    if not callable(encode):
+        raise UserError(f"the text encoder {name}: {module} has no function {function}")
     shape = np.shape(encode(["one text", "another"]))
     if len(shape) != 2 or shape[0] != 2:
         raise UserError(f"the text encoder {name} made an array {shape} of two texts: [2, T] is needed")

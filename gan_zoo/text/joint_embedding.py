@@ -29,7 +29,8 @@ from gan_zoo.step import new_state, state_shapes, train_step
 from gan_zoo.text import NETWORKS, Encoder
 from gan_zoo.text.char_cnn_rnn import CharCNNRNN, characters
 
-SIDE, LARGER = 32, 36  # pixels of images, and of those that they are cut out of at random in training
+SHAPE = (32, 32, 3)  # of images, whatever the run's: one embedding judges all sizes
+LARGER = (36, 36, 3)  # what they are cut out of at random in training
 CAPTIONS = 10  # of each image; fewer are repeated
 BATCH = 64
 RATE = 2e-3
@@ -58,7 +59,7 @@ class JointEmbedding:
 
     def images(self, images: np.ndarray) -> np.ndarray:
         """Embeddings float32 [N, T] of images uint8 [N, H, W, C]."""
-        return self._in_parts(self._image, fit_all(images, (SIDE, SIDE, images.shape[-1])))
+        return self._in_parts(self._image, fit_all(images, SHAPE))
 
     def _in_parts(self, function, rows: np.ndarray) -> np.ndarray:
         parts = []
@@ -88,23 +89,25 @@ def _image(network: Classifier, nets: Nets, rows: jax.Array) -> jax.Array:
     return infer(network, nets["image"], rows.astype(jnp.float32) / 127.5 - 1)[0]
 
 
-def encoder(name: str, dataset: str) -> Encoder:
+def encoder(name: str, dataset: str, classes: int = 0) -> Encoder:
     """The text half of the joint embedding of a set with captions, trained now if the cache has none."""
-    joint = joint_embedding(name, dataset)
+    joint = joint_embedding(name, dataset, classes)
     return Encoder(joint.texts, joint.protocol)
 
 
 @lru_cache(maxsize=2)
-def joint_embedding(name: str, dataset: str) -> JointEmbedding:
-    """The joint embedding of a set with captions, by its text network's name."""
-    text, channels = NETWORKS[name], data.spec(dataset).shape[-1]
-    train, test = (_pairs(dataset, split, text, channels) for split in ("train", "test"))
+def joint_embedding(name: str, dataset: str, classes: int = 0) -> JointEmbedding:
+    """The joint embedding of a set with captions, by its text network's name; classes as for ``data.load``."""
+    text = NETWORKS[name]
+    train = _pairs(data.load(dataset, "train", LARGER, classes), text)
+    test = _pairs(data.load(dataset, "test", SHAPE, classes), text)
     image = Classifier(text.features)
 
     def make():
         nets = _train(text, image, train)
         joint = JointEmbedding(text, image, nets, {})
-        found = retrieval(joint.images(test.arrays["image"]), joint.texts(_firsts(dataset)), _firsts(dataset))
+        firsts = [captions[0] for captions in test.captions()]
+        found = retrieval(joint.images(test.arrays["image"]), joint.texts(firsts), firsts)
         return nets, {"retrieval": found, "steps": _rounds(train)}
 
     like = state_shapes(_game(text, image, 1), _example(train)).nets
@@ -142,28 +145,22 @@ def retrieval(images: np.ndarray, texts: np.ndarray, captions: Sequence[str]) ->
     return right / len(images)
 
 
-def _firsts(dataset: str) -> list[str]:
-    return [captions[0] for captions in captions_of(data.load(dataset, "test"))]
-
-
-def _pairs(dataset: str, split: str, text: CharCNNRNN, channels: int) -> data.Source:
-    """Images at a small size with the characters of CAPTIONS captions: "text" int8 [N, CAPTIONS, length]."""
-    side = LARGER if split == "train" else SIDE
-    source = data.load(dataset, split, (side, side, channels))
+def _pairs(source: data.Source, text: CharCNNRNN) -> data.Source:
+    """A set's images with the characters of CAPTIONS captions, in memory: "text" int8 [N, CAPTIONS, length]."""
     captions = captions_of(source)
     rows = [own[place % len(own)] for own in captions for place in range(CAPTIONS)]
     known, inverse = np.unique(rows, return_inverse=True)
     read = characters(known, text.length).astype(np.int8)[inverse].reshape(len(captions), CAPTIONS, text.length)
     image = source.take(np.arange(source.size))["image"] if source.arrays is None else source.arrays["image"]
-    found = data.in_memory(replace(source.spec, classes=0), split, image)
+    found = data.in_memory(replace(source.spec, classes=0), source.split, image)
     arrays = {**found.arrays, "text": read}
-    return replace(found, arrays=arrays, take=lambda indices: {key: x[indices] for key, x in arrays.items()})
+    take = lambda indices: {key: x[indices] for key, x in arrays.items()}
+    return replace(found, arrays=arrays, take=take, captions=lambda: captions)
 
 
 def _example(train: data.Source) -> dict[str, np.ndarray]:
-    channels = train.spec.shape[-1]
     text = np.zeros((BATCH, *train.arrays["text"].shape[1:]), np.int8)
-    return {"image": np.zeros((BATCH, SIDE, SIDE, channels), np.float32), "text": text}
+    return {"image": np.zeros((BATCH, *SHAPE), np.float32), "text": text}
 
 
 def _game(text: CharCNNRNN, image: Classifier, rounds: int) -> Game:
@@ -209,7 +206,7 @@ def _train(text: CharCNNRNN, image: Classifier, train: data.Source) -> Nets:
     rounds = _rounds(train)
     game = _game(text, image, rounds)
     with jax.set_mesh(local_mesh()):
-        feed = Feed(train, 0, 0, BATCH, 1, local_mesh(), jnp.float32, (SIDE, SIDE))
+        feed = Feed(train, 0, 0, BATCH, 1, local_mesh(), jnp.float32, SHAPE[:2])
         state = new_state(game, jax.random.key(0), _example(train))
         for step in range(rounds):
             state, metrics = train_step(game, state, {}, feed(step))
