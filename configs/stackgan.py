@@ -21,7 +21,6 @@ HALVED = {"schedule": "exponential", "decay_rate": 0.5}
 SMALL = {
     "dataset": "captioned:char_cnn_rnn_small:emoji:google",
     "image_shape": (32, 32, 3),
-    "load_size": (36, 36),
     "flip": True,
     "first_size": 16,
     "mismatched": "example",
@@ -54,7 +53,6 @@ SETTINGS = {
         **SMALL,
         "dataset": "captioned:char_cnn_rnn_small:digits",
         "image_shape": (16, 16, 1),
-        "load_size": (),
         "flip": False,
         "first_size": 8,
         "mismatched": "class",
@@ -64,7 +62,7 @@ SETTINGS = {
         "rounds": 1000,
     },
     "emoji": SMALL,
-    "emoji64": {**SMALL, "image_shape": (64, 64, 3), "load_size": (72, 72)},
+    "emoji64": {**SMALL, "image_shape": (64, 64, 3)},
     # The authors' settings for COCO: 120 epochs of 82,783 images for each stage.
     "paper": {
         **PAPER,

@@ -188,3 +188,9 @@ def test_a_member_outside_the_package(env, tmp_path):
     run = command(["my_config.py", "--workdir=w"], env, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert result(tmp_path / "w")["step"] == 2
+    (tmp_path / "mine" / "texts.py").write_text(
+        "def encode(texts):\n    return [[len(one), ord(one[0])] for one in texts]\n"
+    )
+    texts = "--config.dataset=captioned:mine.texts.encode:digits"
+    told = command(["describe", "configs/stackgan.py:digits", texts], env, cwd=tmp_path)
+    assert told.returncode == 0 and "captioned:mine.texts.encode:digits" in told.stdout, told.stderr
