@@ -107,6 +107,18 @@ def test_eight_devices_and_one_are_the_same_in_float64(name):
             np.testing.assert_allclose(a[key], b[key], atol=1e-8, rtol=0, err_msg=key)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["configs/stackgan.py:digits", "configs/stylegan.py:digits"])
+def test_second_phases_are_the_same_on_eight_devices(name):
+    """The second stage with the first one frozen, and a block that fades in."""
+    with jax.enable_x64(True):
+        config, _ = shrunk(name, "config.precision=float64")
+        (_, one, _), (_, eight, _) = (play(config, 5, devices, phase=1) for devices in (1, 8))
+    for a, b in zip(one, eight, strict=True):
+        for key in a:
+            np.testing.assert_allclose(a[key], b[key], atol=1e-8, rtol=0, err_msg=key)
+
+
 @pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in COMPILED else pytest.mark.slow) for n in MEMBERS])
 def test_eight_devices_and_one_begin_the_same_in_float32(name):
     config, _ = shrunk(name)
