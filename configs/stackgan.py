@@ -5,9 +5,9 @@
     ./launch.sh sample --workdir=runs/stackgan-emoji --text="smiling face with sunglasses"
 
 emoji, 3,000 rounds of each stage, on an AMD EPYC (two hyperthreads, another job on one of them for 17 minutes), Python
-3.11, jax 0.10.2, 52 minutes with compiling and scores: FID in the classifier's features 67.9 (held-out drawings 7.5), of
-stage I enlarged 106.0; sharpness 13.0, 8.6 (the truth's 12.4); an image of an unseen name finds it among ten in 37.7 %
-(chance 10 %, real drawings 41.0 %). Shapes and colours follow the text, details do not.
+3.11, jax 0.10.2, 52 minutes with compiling and scores: FID in the classifier's features 67.9 (held-out drawings 7.5),
+of stage I enlarged 106.0; sharpness 13.0, 8.6 (the truth's 12.4); an image of an unseen name finds it among ten in
+37.7 % (chance 10 %, real drawings 41.0 %). Shapes and colours follow the text, details do not.
 Cut out of 36x36 at random, as the paper cuts (load_size): FID 127.8, stage I 129.5, sharpness 11.4, 9.0, 42.0 % found;
 drawings that are so cut and mirrored have an FID of 69 themselves, mirrored alone of 7.
 """

@@ -105,7 +105,7 @@ ALLOWED = {
     },
     **{name: {"errors", "devices", "pretrained"} for name in within("pretrained")},
     "pretrained.perceptual": {"errors", "pretrained", "resample"} | within("pretrained"),
-    "text": {"errors", "text.char_cnn_rnn"},
+    "text": {"errors", "registry", "text.char_cnn_rnn"},
     "text.char_cnn_rnn": {"errors"},
     "cached": {"checkpoint", "devices"},
     "watch": {"errors"},
