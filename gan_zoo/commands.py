@@ -123,7 +123,6 @@ def predict(args: argparse.Namespace, overrides: list[str]) -> None:
     from gan_zoo import trained
     from gan_zoo.data.frames import PAST, read_frames
     from gan_zoo.predictions import save_predictions
-    from gan_zoo.trained import spread
 
     if not args.output:
         raise UserError("say where to: --output=DIR")
@@ -136,7 +135,7 @@ def predict(args: argparse.Namespace, overrides: list[str]) -> None:
         sequences = {Path(args.input).name or "frames": read_frames(Path(args.input), learned.test.spec.shape)[-PAST:]}
     else:
         test = learned.test
-        sequences = {f"held_out_{i}": test.sequence(i) for i in spread(min(args.num, test.size), test.size)}
+        sequences = {f"held_out_{i}": test.sequence(i) for i in trained.spread(min(args.num, test.size), test.size)}
     for name, sequence in sequences.items():
         print("  ".join(map(str, save_predictions(learned, sequence, args.frames, Path(args.output), name))))
 
