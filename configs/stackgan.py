@@ -15,7 +15,8 @@ drawings that are so cut and mirrored have an FID of 69 themselves, mirrored alo
 from gan_zoo.config import settings
 
 HALVED = {"schedule": "exponential", "decay_rate": 0.5}
-# A quarter of the paper's widths. Every emoji is a class of its own.
+# A quarter of the paper's widths. Every emoji is a class of its own. At the paper's rate, the discriminator's, the
+# generator loses: FID of stage I after 1,000 rounds 125.9 in place of 96.7.
 SMALL = {
     "dataset": "captioned:char_cnn_rnn_small:emoji:google",
     "image_shape": (32, 32, 3),
@@ -27,6 +28,7 @@ SMALL = {
     "stage1": {"width": 32, "code": 64},
     "stage2": {"width": 32, "code": 64, "blocks": 2, "halvings": 1},
     "discriminator": {"width": 32, "code": 64},
+    "generator_optimizer": {"learning_rate": 8e-4},
     "batch_size": 64,
     "rounds": 3000,
     "log_every": 20,
