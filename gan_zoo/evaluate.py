@@ -208,6 +208,8 @@ def evaluate(
         scores |= point_scores(trained, number, how)
     if trained.game.given and not judge.asked:
         pass  # translations have scores of their own: features of a whole data set take minutes
+    elif trained.shape != judge.spec.shape:
+        log.info("no features of %s: its patches were learned from, and whole frames are made", judge.spec.name)
     elif judge.extractor is None:
         log.info("no scores of %s: %s", judge.spec.name, _advice())
     else:

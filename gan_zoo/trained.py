@@ -123,7 +123,13 @@ class Trained:
     @property
     def at_once(self) -> int:
         """How many samples are made at once: fewer of large images."""
-        return max(1, min(CHUNK, PIXELS // math.prod(self.spec.shape[:2])))
+        return max(1, min(CHUNK, PIXELS // math.prod(self.shape[:2])))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a sample: of frames that of whole ones, where patches of them were learned from."""
+        whole = tuple(self.config.load_size) if "predictions" in self.game.views else ()
+        return (*whole, self.spec.shape[-1]) if whole else self.spec.shape
 
     def latents(self, num: int, seed: int = 0) -> dict[str, np.ndarray]:
         """What samples are made of, by name, such as {"noise": [num, Z]}: to be changed, and given to ``draw``.
@@ -220,9 +226,8 @@ class Trained:
 
     @property
     def test(self) -> data.Source:
-        """The held-out split; of frames the whole ones, where patches of them were learned from."""
-        whole = self.config.load_size if "predictions" in self.game.views else ()
-        return self._split("test", (*whole, self.spec.shape[-1]) if whole else ())
+        """The held-out split, of the shape of samples."""
+        return self._split("test", self.shape if self.shape != self.spec.shape else ())
 
     @property
     def train(self) -> data.Source:

@@ -10,7 +10,7 @@ from PIL import Image
 from tools import mesh_of, noise, shrunk, write_image
 
 from gan_zoo import config as configs
-from gan_zoo import data, losses, predictions
+from gan_zoo import data, evaluate, losses, predictions
 from gan_zoo.architectures import multiscale
 from gan_zoo.compare import compare
 from gan_zoo.data import feed, frames, moving_digits
@@ -141,7 +141,11 @@ def test_whole_frames_are_predicted_where_patches_were_learned_from(tmp_path):
     run = Trained(config, spec, phase.game, new_state(phase.game, KEY, batch), 0)
     assert run.train.spec.shape == (32, 32, 1) and run.test.spec.shape == (32, 64, 1)
     assert predictions.predicted(run, run.test.sequence(0)[None, :PAST], 2).shape == (1, 2, 32, 64, 1)
-    scores = predictions.prediction_scores(run, 10, {})
+    # Features of whole frames are not held against those of patches, whatever extractor is named.
+    judge = evaluate.judge_of(config)
+    judge.asked, judge.extractor = True, pytest.fail
+    scores = evaluate.evaluate(run, judge)["scores"]
+    assert set(scores) == {f"{name}{of}" for name in ("psnr", "ssim", "sharpness") for of in ("", "_last_frame")}
     assert scores["psnr"]["shape"] == [32, 64, 1] and np.isfinite(scores["psnr"]["value"])
     with pytest.raises(UserError, match="32x60.*config.load_size"):
         configs.build(shrunk("configs/next_frame.py:moving_digits", *overrides[:2], "config.load_size=(32,60)")[0])
