@@ -31,7 +31,8 @@ class Model:
     moved to B's mean.
 
     What the code lacks: ``colours``, by how much the encoder's faces are tinted at random, of the whole range, as
-    faceswap has come to do in other words; ``ema_decay`` of the networks.
+    faceswap has come to do in other words; ``same_start``: both decoders begin with the same weights; ``ema_decay`` of
+    the networks.
     """
 
     architecture: str = "deepfake"
@@ -42,6 +43,7 @@ class Model:
     jitter: float = JITTER
     same_mean: bool = True
     colours: float = 0.0
+    same_start: bool = False
     ema_decay: float = 0.0
     encoder: Mapping[str, Any] = field(default_factory=dict)
     decoder: Mapping[str, Any] = field(default_factory=dict)
@@ -62,10 +64,11 @@ class Model:
 
         def init(rng: jax.Array, batch: Batch) -> Nets:
             keys = jax.random.split(rng, 3)
+            starts = (keys[1], keys[1 if self.same_start else 2])
             encoding = encoder.init(keys[0], batch["image"], train=True)
             features, _ = run(encoder, encoding, batch["image"])
             decoders = {
-                name: decoder.init(key, features, train=True) for name, key in zip(NETWORKS[1:], keys[1:], strict=True)
+                name: decoder.init(key, features, train=True) for name, key in zip(NETWORKS[1:], starts, strict=True)
             }
             return {"encoder": encoding, **decoders}
 
