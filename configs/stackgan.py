@@ -15,9 +15,9 @@ drawings that are so cut and mirrored have an FID of 69 themselves, mirrored alo
 from gan_zoo.config import settings
 
 HALVED = {"schedule": "exponential", "decay_rate": 0.5}
-# A quarter of the paper's widths. Every emoji is a class of its own. Rates are halved six times in each stage, as in the
-# paper, but the generator's begins at four times the discriminator's, which wins otherwise: FID of stage I after 1,000
-# rounds at the first rate 96.7, with the paper's 125.9 (and 111.7 after 3,000 at the first rate).
+# A quarter of the paper's widths. Every emoji is a class of its own. Rates are halved six times in each stage, as in
+# the paper, but the generator's begins at four times the discriminator's, which wins otherwise: FID of stage I after
+# 1,000 rounds at the first rates 96.7, with the paper's 125.9 (after 3,000 at the first rates 111.7).
 SMALL = {
     "dataset": "captioned:char_cnn_rnn_small:emoji:google",
     "image_shape": (32, 32, 3),

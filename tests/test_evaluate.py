@@ -1,6 +1,7 @@
 """Scores of runs and of folders: what they say of how they were measured, and what they warn of."""
 
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -243,7 +244,9 @@ def test_a_run_is_watched(cache, tmp_path):
     assert (tmp_path / "checkpoints" / str(final["best"]["step"])).is_dir()
     assert (tmp_path / "scores.png").is_file() and (tmp_path / "samples" / "nearest_0000040.png").is_file()
     assert len(lines(tmp_path)) == 4
-    # Scored again with other settings, the run's own evaluation stays; compared with itself it is the same.
+    # Scored again with other settings, pictures tidied away, the run's own evaluation stays; compared with itself it is
+    # the same.
+    shutil.rmtree(tmp_path / "samples")
     again = command(["evaluate", f"--workdir={tmp_path}", "--num-samples=32", "--metrics=fid"], env)
     assert again.returncode == 0 and "coverage" not in again.stdout and "fid" in again.stdout, again.stderr
     assert result(tmp_path, "evaluation.json") == final
