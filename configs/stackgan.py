@@ -15,9 +15,9 @@ drawings that are so cut and mirrored have an FID of 69 themselves, mirrored alo
 from gan_zoo.config import settings
 
 HALVED = {"schedule": "exponential", "decay_rate": 0.5}
-# A quarter of the paper's widths. Every emoji is a class of its own. Rates are halved six times in each stage, as in
-# the paper, but the generator's begins at four times the discriminator's, which wins otherwise: FID of stage I after
-# 1,000 rounds at the first rates 96.7, with the paper's 125.9 (after 3,000 at the first rates 111.7).
+# A quarter of the paper's widths. Every emoji is a class of its own. The discriminator knows the 1,110 drawings by heart
+# before long: FID of stage I 96.7 after 1,000 rounds, 111.7 after 3,000 (114.2 with rates halved six times, as in the
+# paper); with both rates 2e-4, as in the paper, 125.9 and 106.0.
 SMALL = {
     "dataset": "captioned:char_cnn_rnn_small:emoji:google",
     "image_shape": (32, 32, 3),
@@ -29,10 +29,10 @@ SMALL = {
     "stage1": {"width": 32, "code": 64},
     "stage2": {"width": 32, "code": 64, "blocks": 2, "halvings": 1},
     "discriminator": {"width": 32, "code": 64},
-    "generator_optimizer": {**HALVED, "learning_rate": 8e-4, "decay_period": 500},
-    "discriminator_optimizer": {**HALVED, "decay_period": 500},
+    "generator_optimizer": {"learning_rate": 8e-4},
     "batch_size": 64,
     "rounds": 3000,
+    "phases": {"stage1": 1000},
     "log_every": 20,
     "sample_every": 500,
     "checkpoint_every": 500,
