@@ -36,7 +36,6 @@ SMALL = {
     "log_every": 20,
     "sample_every": 500,
     "checkpoint_every": 500,
-    "eval_every": 500,
 }
 # The paper's sizes: 600 epochs of CUB's 8,855 images for each stage, rates halved every 100.
 PAPER = {
@@ -64,7 +63,7 @@ SETTINGS = {
         "discriminator": {"width": 16, "code": 32},
         "rounds": 1000,
     },
-    "emoji": SMALL,
+    "emoji": {**SMALL, "eval_every": 500},
     "emoji64": {**SMALL, "image_shape": (64, 64, 3)},
     # The authors' settings for COCO: 120 epochs of 82,783 images for each stage.
     "paper": {
