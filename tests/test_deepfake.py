@@ -67,6 +67,15 @@ def test_warps_are_the_same_on_eight_devices():
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_decoders_can_begin_alike(same):
+    config, _ = shrunk("configs/deepfake.py:digits", f"config.same_start={same}")
+    spec, (phase,) = configs.build(config)
+    nets = phase.game.init(KEY, data.example(spec, 2))
+    pairs = zip(jax.tree.leaves(nets["decoder_a"]), jax.tree.leaves(nets["decoder_b"]), strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs) == same
+
+
 @pytest.fixture(scope="module")
 def learner():
     config, _ = shrunk("configs/deepfake.py:digits")
