@@ -149,7 +149,8 @@ class Model:
             fake, variables = imitate(nets, batch, rng, alpha)
             on_fake, _ = judge(nets["discriminator"], fake, batch, alpha)
             if fading:
-                variables = {**variables, "fade": {share: alpha_of(step + 1)}}
+                kept = seen(nets).dtype  # float64 if that was asked for
+                variables = {**variables, "fade": {share: alpha_of(step + 1).astype(kept)}}
             return loss.generator(on_fake), ({"generator": variables}, {})
 
         def seen(nets: Nets) -> jax.Array | None:
