@@ -246,12 +246,14 @@ class Sweep:
         import submitit
 
         parameters = {**DEFAULTS, **parameters}
-        self.gpus = _gpus() if executor == "local" else 0
+        self.gpus = _gpus() if executor == "local" else []
         if self.gpus:
-            parameters.setdefault("gpus_per_node", max(1, self.gpus // at_once))
+            parameters.setdefault("gpus_per_node", max(1, len(self.gpus) // at_once))
         try:
-            self.executor = submitit.AutoExecutor(folder=folder, cluster=executor)
-            self.executor.update_parameters(**parameters)
+            auto = submitit.AutoExecutor(folder=folder, cluster=executor)
+            auto.update_parameters(**parameters)
+            # The executor itself: the automatic one only translates parameters, and knows no GPUs by their numbers.
+            self.executor = auto._executor
         except Exception as error:  # submitit's: no Slurm here, or parameters that it does not know
             reason = (str(error).splitlines() or [""])[0]
             raise UserError(f"submitit starts no jobs with --executor={executor} and {parameters}: {reason}") from None
@@ -262,8 +264,9 @@ class Sweep:
         self.tails: dict[Path, str] = {}  # ends of failed jobs' logs
         self.stopping = False
         self.noted = folder / "submitted.json" if executor == "slurm" else None  # what is still in Slurm's queue
+        tasks = range(parameters.get("nodes", 1) * parameters.get("tasks_per_node", 1))
         for name, job_id in (workdir.read(self.noted) or {}).items() if self.noted else ():
-            handle = self.executor.job_class(folder, job_id)
+            handle = self.executor.job_class(folder, job_id, tasks)
             if Path(name) in self.states and not handle.done():
                 self.running[Path(name)], self.states[Path(name)] = handle, RUNNING
 
@@ -291,9 +294,8 @@ class Sweep:
         slot = min(set(range(self.at_once)) - set(self.slots.values()))
         if self.gpus:
             each = self.parameters["gpus_per_node"]
-            self.executor.update_parameters(
-                visible_gpus=tuple(g % self.gpus for g in range(slot * each, (slot + 1) * each))
-            )
+            own = tuple(self.gpus[i % len(self.gpus)] for i in range(slot * each, (slot + 1) * each))
+            self.executor.update_parameters(visible_gpus=own)
         # A terminal's Ctrl-C reaches all processes: submitit's must live on until the training has saved and ended.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
@@ -332,10 +334,19 @@ def _tail(*files: Path) -> str:
     return "\n".join(lines[-TAIL:])
 
 
-def _gpus() -> int:
-    """NVIDIA's GPUs of this machine, without starting jax."""
+def _gpus() -> list[int]:
+    """The numbers of NVIDIA's GPUs that jobs may use, without starting jax.
+
+    Raises:
+        UserError: CUDA_VISIBLE_DEVICES has no numbers.
+    """
     try:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
-        return 0
-    return listed.stdout.count("GPU ")
+        return []
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is None:
+        return list(range(listed.stdout.count("GPU ")))
+    if not re.fullmatch(r"(-?\d+(,-?\d+)*)?", allowed):
+        raise UserError(f"CUDA_VISIBLE_DEVICES={allowed}: jobs share GPUs by their numbers, such as 0,1")
+    return [int(number) for number in allowed.split(",") if number and int(number) >= 0]

@@ -39,6 +39,7 @@ class Drawn:
     def __init__(self, choose):
         self.config, _ = shrunk("configs/gan.py:digits")
         self.spec, phases = configs.build(self.config)
+        self.shape = self.spec.shape
         self.game, self.step, self.choose = phases[0].game, 7, choose
         self.images = data.load(self.config.dataset, "test").arrays["image"] / 127.5 - 1
 

@@ -119,6 +119,46 @@ def test_what_is_done_is_told_by_its_files(tmp_path):
         assert not job.is_busy()
 
 
+def stand_in(tmp_path, monkeypatch, **programs):
+    """Puts shell programs before all others."""
+    for name, body in programs.items():
+        file = tmp_path / "bin" / name.replace("_", "-")
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"#!/bin/sh\n{body}\n")
+        file.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+
+
+@pytest.mark.parametrize("allowed, shares", [(None, ["0,1", "2,3"]), ("3,5", ["3", "5"]), ("", ["", ""])])
+def test_jobs_share_the_gpus(tmp_path, monkeypatch, allowed, shares):
+    lines = "".join(f"GPU {number}: H100 (UUID: GPU-{number})\n" for number in range(4))
+    stand_in(tmp_path, monkeypatch, nvidia_smi=f"printf '{lines}'")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if allowed is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", allowed)
+    monkeypatch.setattr(sweep, "Play", lambda job: lambda: os.environ["CUDA_VISIBLE_DEVICES"])
+    jobs, _ = load(sweep_file(tmp_path, "return [{'config': CONFIG, 'rounds': r} for r in (8, 9)]"), tmp_path / "runs")
+    playing = sweep.Sweep(jobs, tmp_path / "jobs", "local", {}, 2)
+    for job in jobs:
+        playing._start(job)
+    assert [playing.running[job.folder].result() for job in jobs] == shares
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8932f937")
+    with pytest.raises(UserError, match="GPUs by their numbers, such as 0,1"):
+        sweep.Sweep(jobs, tmp_path / "jobs", "local", {}, 2)
+
+
+def test_what_waits_in_slurms_queue_is_not_started_again(tmp_path, monkeypatch):
+    states = r"printf 'JobID|State|NodeList\n77|PENDING|\n78|COMPLETED|\n'"
+    stand_in(tmp_path, monkeypatch, sbatch="exit 1", srun="exit 1", sacct=states)
+    jobs, _ = load(sweep_file(tmp_path, "return [{'config': CONFIG, 'rounds': r} for r in (8, 9)]"), tmp_path / "runs")
+    (tmp_path / "jobs").mkdir()
+    noted = dict(zip((str(job.folder) for job in jobs), ("77", "78"), strict=True))
+    workdir.write(tmp_path / "jobs" / "submitted.json", noted)
+    playing = sweep.Sweep(jobs, tmp_path / "jobs", "slurm", {"nodes": 2}, 2)
+    assert [playing.states[job.folder] for job in jobs] == [sweep.RUNNING, sweep.WAITING]
+    assert playing.running[jobs[0].folder].num_tasks == 2
+
+
 def test_the_end_of_a_log(tmp_path):
     (tmp_path / "out").write_text("".join(f"\r{n} rounds" for n in range(50)) + "\nsubmitit INFO: ended\n")
     (tmp_path / "err").write_text("what went wrong\n\n")
