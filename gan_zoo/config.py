@@ -53,7 +53,8 @@ RUN = {
     "init_from": "",  # folder of another run whose networks this one starts from
 }
 COUNTS = ("rounds", "rounds_per_dispatch", "seeds", "batch_size", "log_every", "eval_samples")
-FREE = ("rounds", "watch_samples", "eval_samples", "extractor", "best_score")  # may change when a run is resumed
+RESULT = ("rounds", "eval_samples", "extractor", "best_score")  # with another one, a finished run is scored again
+FREE = (*RESULT, "watch_samples")  # may change when a run is resumed
 PRECISIONS = ("float32", "bfloat16", "float64")
 
 

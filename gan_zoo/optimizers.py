@@ -89,6 +89,13 @@ def schedule(settings: Mapping[str, Any], turns: int) -> optax.Schedule | float:
     raise UserError(f"unknown schedule {kind!r}: it is constant, linear or exponential")
 
 
+def at_rest(config: Mapping[str, Any], rounds: int) -> dict[str, int]:
+    """The config's optimizers whose learning rate is 0 before the end: from which of a phase's ``rounds`` on."""
+    optimizers = {name: value for name, value in config.items() if name.endswith("_optimizer")}
+    ends = {name: own["decay_rounds"] for name, own in optimizers.items() if own["schedule"] == "linear"}
+    return {name: end for name, end in ends.items() if end < rounds}
+
+
 def keep_within(bound: float) -> optax.GradientTransformation:
     """Changes an update so that the parameters that it leads to lie in [-bound, bound]; the chain's last part."""
 

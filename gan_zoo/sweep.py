@@ -78,7 +78,8 @@ class Job:
         if not earlier or not result or evaluation is None:
             return False
         wanted = configs.to_json(self.wanted)
-        return not configs.differences(earlier, wanted) and earlier["rounds"] == wanted["rounds"]
+        same = all(earlier.get(name) == wanted[name] for name in configs.RESULT)
+        return same and not configs.differences(earlier, wanted)
 
     def is_busy(self) -> bool:
         """Whether a process trains there or waits for its turn, perhaps one that an earlier sweep has left."""

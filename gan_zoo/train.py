@@ -26,6 +26,7 @@ from gan_zoo.errors import UserError
 from gan_zoo.evaluate import METRICS, evaluate, judge_of, summary
 from gan_zoo.game import Phase
 from gan_zoo.log import Log
+from gan_zoo.optimizers import at_rest
 from gan_zoo.rounds import States, apart, compile_rounds, side_by_side
 from gan_zoo.step import State, new_state
 from gan_zoo.stop import Stop
@@ -50,6 +51,8 @@ def train(config: ConfigDict, path: str | Path) -> dict[str, Any] | None:
     prepare(config.precision)
     with jax.set_mesh(make_mesh()):
         spec, phases = configs.build(config)
+        for name, end in at_rest(config, max(phase.rounds for phase in phases)).items():
+            log.warning("%s learns nothing from round %d on: its rate is 0 there (config.%s.decay_rounds)", name, end, name)
         for phase in phases:
             check_batch(phase.batch_size)
         source = data.load(config.dataset, "train", config.image_shape, config.classes)

@@ -58,13 +58,17 @@ class Workdir:
         except OSError:
             raise UserError(f"another process trains in {self.path}: wait for it, or name another --workdir") from None
         # Before its first checkpoint a run has nothing to lose, and its config can be mended.
+        given = configs.to_json(config)
         if any(child.name.isdigit() for child in (self.path / "checkpoints").glob("*")):
-            self._compare(config)
-        self.write("config.json", configs.to_json(config))
+            self._compare(given)
+        # Scores belong to the config beside them: killed between these lines, a run has none rather than another's.
+        if not self._holds(given):
+            self.remove("result.json", "evaluation.json")
+        self.write("config.json", given)
         self.write("versions.json", versions())
 
-    def read(self, name: str) -> Any:
-        """A JSON file of the folder, or None."""
+    def read(self, name: str) -> dict[str, Any] | None:
+        """A JSON file's object, or None if the folder has no such file."""
         return read(self.path / name)
 
     def write(self, name: str, value: Any) -> None:
@@ -95,9 +99,15 @@ class Workdir:
             partial.write_text("".join(json.dumps(line) + "\n" for line in kept))
             os.replace(partial, file)
 
-    def _compare(self, config: ConfigDict) -> None:
+    def _holds(self, config: dict[str, Any]) -> bool:
+        try:
+            return self.read("config.json") == config
+        except UserError:  # damaged
+            return False
+
+    def _compare(self, config: dict[str, Any]) -> None:
         earlier = self.read("config.json")
-        changed = configs.differences(earlier, configs.to_json(config)) if earlier else []
+        changed = configs.differences(earlier, config) if earlier else []
         if changed:
             raise UserError(
                 f"{self.path} holds a run with another config:\n  "
@@ -106,14 +116,21 @@ class Workdir:
             )
 
 
-def read(path: Path) -> Any:
-    """A JSON file, or None if there is none."""
+def read(path: Path) -> dict[str, Any] | None:
+    """A JSON file's object, or None if there is no file.
+
+    Raises:
+        UserError: it holds something else.
+    """
     try:
-        return json.loads(path.read_text())
+        found = json.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise UserError(f"{path} is damaged: it is no JSON") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path} is damaged: it is no JSON object")
+    return found
 
 
 def lines(path: Path, end: int = 0) -> list[dict[str, Any]]:

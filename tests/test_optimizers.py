@@ -159,6 +159,12 @@ def test_schedules_that_are_incomplete():
         build({**settings("adam"), "schedule": "cosine"})
 
 
+def test_what_is_at_rest_before_the_end_is_told():
+    linear = {**optimizers.COMMON, "schedule": "linear", "decay_rounds": 80}
+    config = {"rounds": 100, "a_optimizer": linear, "b_optimizer": optimizers.COMMON}
+    assert optimizers.at_rest(config, 80) == {} and optimizers.at_rest(config, 81) == {"a_optimizer": 80}
+
+
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_momentum_rises(nesterov):
     """The 2014 GAN's: linear from 0.5 to 0.7 over the rounds, while the rate falls; checked by the recursion."""

@@ -12,6 +12,7 @@ from PIL import Image
 
 from gan_zoo import data, reproduce, workdir
 from gan_zoo.errors import UserError
+from gan_zoo.optimizers import at_rest
 
 PROJECT = Path(__file__).resolve().parent.parent
 KNOWN = reproduce.known(PROJECT / "experiments" / "reproductions")
@@ -27,6 +28,7 @@ def test_what_it_says_and_the_configs_of_both_scales(name, monkeypatch, tmp_path
         assert len({job.folder for job in jobs.values()}) == len(jobs)
         for job in jobs.values():
             assert job.wanted.rounds > 0
+            assert not at_rest(job.wanted, job.wanted.rounds), "a rate falls to 0 before the end"
             if "folder:" not in job.wanted.dataset:  # one's own
                 data.spec(job.wanted.dataset, job.wanted.image_shape, job.wanted.classes)
         several = one.jobs(scale, tmp_path, seeds=2)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ml_collections import ConfigDict
 from tools import command, environment, lines, result, start
 
 from gan_zoo import config as configs
@@ -109,7 +110,8 @@ def test_what_is_done_is_told_by_its_files(tmp_path):
     (job.folder / "result.json").write_text('{"step"')
     assert not job.is_done()
     workdir.write(job.folder / "result.json", {"step": 10})
-    for field, value in (("rounds", 9), ("loss", "hinge")):  # the config file has changed since
+    # The config file has changed since.
+    for field, value in (("rounds", 9), ("loss", "hinge"), ("eval_samples", 5), ("extractor", "x"), ("best_score", "fid")):
         workdir.write(job.folder / "config.json", {**wanted, field: value})
         assert not job.is_done()
     for name, trained in ((".lock", True), (sweep.TURN, False)):
@@ -117,6 +119,25 @@ def test_what_is_done_is_told_by_its_files(tmp_path):
             fcntl.flock(lock, fcntl.LOCK_EX)
             assert job.is_busy() and job.is_trained() == trained
         assert not job.is_busy()
+
+
+@pytest.mark.parametrize("change, kept", [({}, True), ({"eval_samples": 7}, False), ({"rounds": 20}, False)])
+def test_scores_go_before_another_config_is_written(tmp_path, monkeypatch, change, kept):
+    (job,), _ = load(sweep_file(tmp_path, "return [{'config': CONFIG, 'rounds': 10}]"), tmp_path)
+    finish(job)
+    write = workdir.write
+
+    def killed(path, value):
+        if path.name == "config.json":
+            raise KeyboardInterrupt
+        write(path, value)
+
+    monkeypatch.setattr(workdir, "write", killed)
+    opened = object.__new__(workdir.Workdir)
+    with pytest.raises(KeyboardInterrupt):
+        opened.__init__(job.folder, ConfigDict({**job.wanted.to_dict(), **change}))
+    opened.lock.close()
+    assert [(job.folder / name).exists() for name in ("result.json", "evaluation.json")] == [kept, kept]
 
 
 def stand_in(tmp_path, monkeypatch, **programs):

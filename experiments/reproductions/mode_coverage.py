@@ -19,15 +19,19 @@ DIFFERS = (
 
 LOSSES = ("minimax", "non_saturating", "least_squares", "hinge")
 SEEDS = range(3)
+# gan_toy.py's rates, of both players; GAN's losses keep the config's.
+RATES = {"wgan": {"learning_rate": 5e-5}, "wgan_gp": {"learning_rate": 1e-4, "b1": 0.5, "schedule": "constant"}}
 
 
 def get_runs(scale):
     games = {loss: {"config": "configs/gan.py:25gaussians", "loss": loss} for loss in LOSSES}
     games |= {name: {"config": f"configs/{name}.py:25gaussians"} for name in ("wgan", "wgan_gp")}
     if scale == "paper":
-        sizes = {"rounds": 100_000, "batch_size": 256}
-        sizes |= {f"{network}.hidden": (512, 512, 512) for network in ("generator", "discriminator")}
-        games = {name: {**game, **sizes} for name, game in games.items()}
+        for name, game in games.items():
+            game |= {"rounds": 100_000, "batch_size": 256}
+            for player in ("generator", "discriminator"):
+                game[f"{player}.hidden"] = (512, 512, 512)
+                game |= {f"{player}_optimizer.{field}": value for field, value in RATES.get(name, {}).items()}
     return {f"{name} {seed}": {**game, "seed": seed} for name, game in games.items() for seed in SEEDS}
 
 
