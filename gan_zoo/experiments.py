@@ -22,10 +22,11 @@ def sweep(args: argparse.Namespace, overrides: list[str]) -> None:
     folder = Path(args.workdir or Path("runs", Path(args.config).stem)).absolute()
     jobs, parameters = load(args.config, folder, args.together)
     states = play(jobs, folder, parameters, args.jobs, args.executor)
-    missing = {job.name: states[job.folder] for job in jobs if states[job.folder] != DONE}
+    runs = [(run, states.get(run.folder, states[job.folder])) for job in jobs for run in job.singles]
+    missing = {run.name: state for run, state in runs if state != DONE}
     problems = []
     try:
-        _report_runs(folder, [], [job.folder for job in jobs if states[job.folder] == DONE], missing)
+        _report_runs(folder, [], [run.folder for run, state in runs if state == DONE], missing)
     except UserError as error:
         problems = [str(error)]
     _tell([*problems, *_not_done(missing)])
@@ -89,7 +90,10 @@ def report(args: argparse.Namespace, overrides: list[str]) -> None:
     """Tables and plots of all finished runs in a folder."""
     if not args.config:
         raise UserError("say which folder of runs: ./launch.sh report DIR [--by=FIELD,...]")
-    _report_runs(Path(args.config), args.by.split(",") if args.by else [])
+    from gan_zoo.report import not_done
+
+    folder = Path(args.config)
+    _report_runs(folder, args.by.split(",") if args.by else [], missing=not_done(folder / "sweep.csv"))
 
 
 def _report_runs(
@@ -104,8 +108,8 @@ def _report_runs(
         report.save_csv(folder / "sweep.csv", folder, [], missing)
         return
     groups = report.grouped(runs, by)
-    tables = report.tables(groups)
     report.save_csv(folder / "sweep.csv", folder, runs, missing)
+    tables = report.tables(groups)
     (folder / "report.md").write_text("\n".join(report.markdown(table) for table in tables))
     report.save_plots(folder / "report.png", groups)
     report.save_samples(folder / "samples.png", groups)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gan_zoo.errors import UserError
-from gan_zoo.sweep import FAILED, RUNNING, STATES, Job, Sweep
+from gan_zoo.sweep import APART, FAILED, RUNNING, STATES, Job, Sweep
 
 PAUSE = 0.5  # seconds between two looks at the jobs
 
@@ -21,7 +21,7 @@ class Live:
 
     def __init__(self, sweep: Sweep, out: TextIO = sys.stdout):
         self.sweep, self.out = sweep, out
-        self.shown = dict.fromkeys(sweep.states, "")
+        self.shown: dict[Path, str] = {}
         self.height = 0
 
     def show(self) -> None:
@@ -32,7 +32,7 @@ class Live:
     def _append(self) -> None:
         for job in self.sweep.jobs:
             state = self.sweep.states[job.folder]
-            if state != self.shown[job.folder]:
+            if state != self.shown.get(job.folder):
                 self.shown[job.folder] = state
                 self.out.write(f"{self._counts()}  {state:8} {job.name}\n{self._tail(job)}")
 
@@ -46,9 +46,9 @@ class Live:
             lines.append(head + shortened(job.name, width - 1 - len(head)))
         self.out.write(f"\x1b[{self.height}F\x1b[J" if self.height else "")
         for job in self.sweep.jobs:
-            if self.sweep.states[job.folder] == FAILED and self.shown[job.folder] != FAILED:
-                self.shown[job.folder] = FAILED
-                self.out.write(f"{FAILED} {job.name}\n{self._tail(job)}")
+            if state(job) in (FAILED, APART) and self.shown.get(job.folder) != state(job):
+                self.shown[job.folder] = state(job)
+                self.out.write(f"{state(job)} {job.name}\n{self._tail(job)}")
         self.out.write("\n".join(lines) + "\n")
         self.height = len(lines)
 
@@ -57,7 +57,7 @@ class Live:
         return f"[{', '.join(f'{counts[state]} {state}' for state in STATES if counts[state])}]"
 
     def _tail(self, job: Job) -> str:
-        text = self.sweep.tails.get(job.folder, "") if self.sweep.states[job.folder] == FAILED else ""
+        text = self.sweep.tails.get(job.folder, "") if self.sweep.states[job.folder] in (FAILED, APART) else ""
         return "".join(f"    {line}\n" for line in text.splitlines())
 
 

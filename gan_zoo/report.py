@@ -70,9 +70,9 @@ def name_of(folder: Path, run: Path) -> str:
 
 
 def axes(runs: Sequence[Run]) -> list[str]:
-    """The config, the fields that all runs have and in which they differ, and the seed."""
-    names = [name for name in runs[0].fields if all(name in run.fields for run in runs)] if runs else []
-    differ = [name for name in names if len({repr(run.fields[name]) for run in runs}) > 1]
+    """The config, the fields in which runs that have them differ, and the seed."""
+    names = dict.fromkeys(name for run in runs for name in run.fields)
+    differ = [name for name in names if len({repr(run.fields[name]) for run in runs if name in run.fields}) > 1]
     return [CONFIG, *(name for name in differ if name not in (CONFIG, SEED)), SEED]
 
 
@@ -108,18 +108,18 @@ def title(group: Group) -> str:
 def tables(groups: Mapping[Group, Sequence[Run]]) -> list[list[list[str]]]:
     """Rows of cells, a head first: each score's mean over a group's runs, and its spread (sample standard deviation).
 
-    Scores that were measured in different ways, say on two data sets, come in tables of their own.
+    A group's scores are those that all of its runs have. Scores that were measured in different ways, say on two data
+    sets, come in tables of their own.
 
     Raises:
         UserError: the runs of one group were measured in different ways.
     """
     found: dict[str, list[list[str]]] = {}
     for group, runs in groups.items():
-        names = [name for name, score in runs[0].scores.items() if not isinstance(score["value"], list)]
+        common = {name: score for name, score in runs[0].scores.items() if all(name in run.scores for run in runs)}
+        names = [name for name, score in common.items() if not isinstance(score["value"], list)]
         for name in names:
             for other in runs[1:]:
-                if name not in other.scores:
-                    raise UserError(f"{title(group)}: {other.folder} has no {name}")
                 same_protocol(f"{title(group)}: {name}", runs[0].scores[name], other.scores[name])
         cells = [mean_and_spread([run.scores[name]["value"] for run in runs]) for name in names]
         head = ["", "runs", *names, "seconds"]
@@ -152,9 +152,21 @@ def save_csv(file: Path, folder: Path, runs: Sequence[Run], others: Mapping[str,
             own = {name: run.fields.get(name, "") for name in fields}
             result = {name: run.result[name] for name in ("step", "seconds", "fingerprint")}
             writer.writerow({"run": run.folder.relative_to(folder), "state": "done", **own, **scores, **result})
+        done = {str(run.folder.relative_to(folder)) for run in runs}
         for name, state in (others or {}).items():
+            if name in done:
+                continue
             config, seed = name_of(folder, folder / name).partition(",")[0], name.rpartition(f"{SEED}_")[2]
             writer.writerow({"run": name, "state": state, CONFIG: config, SEED: seed})
+
+
+def not_done(file: Path) -> dict[str, str]:
+    """The runs that are not done by what ``save_csv`` has written: their states. None if there is no such file."""
+    if not file.exists():
+        return {}
+    with open(file, newline="") as lines:
+        rows = [row for row in csv.DictReader(lines) if row.get("run") and row.get("state", "done") != "done"]
+    return {row["run"]: row["state"] for row in rows}
 
 
 def save_plots(file: Path, groups: Mapping[Group, Sequence[Run]]) -> None:

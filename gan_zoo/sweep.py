@@ -32,7 +32,7 @@ LONGEST = 200  # characters of a folder's name; what is cut off is told apart by
 TURN = ".turn"  # in a job's folder: locked by the one process that may train there
 TAIL = 15  # lines of a failed run's log
 PROGRESS = 1 << 16  # bytes of its metrics, from their end, that tell how far a run is
-STATES = DONE, FAILED, STOPPED, RUNNING, WAITING = "done", "failed", "stopped", "running", "waiting"
+STATES = DONE, FAILED, APART, STOPPED, RUNNING, WAITING = "done", "failed", "apart", "stopped", "running", "waiting"
 DEFAULTS = {"timeout_min": 7 * 24 * 60, "name": "gan_zoo"}
 
 
@@ -62,6 +62,13 @@ class Job:
         settings = {**self.settings, "seeds": self.seeds} if self.seeds > 1 else self.settings
         fields = [f"--config.{name}={value}" for name, value in settings.items()]
         return ["train", self.config, f"--workdir={self.folder}", *fields]
+
+    @property
+    def singles(self) -> list["Job"]:
+        """The jobs that train the same runs one by one."""
+        first = self.settings.get("seed", 0)
+        alone = lambda seed: Job(self.config, {**self.settings, "seed": seed}, self.folder / f"seed_{seed}")
+        return [alone(seed) for seed in range(first, first + self.seeds)] if self.seeds > 1 else [self]
 
     @cached_property
     def wanted(self) -> ConfigDict:
@@ -237,6 +244,8 @@ def _processes(task: Any) -> dict[str, str]:
 class Sweep:
     """Plays jobs, at most ``at_once`` of them at a time; a failed one leaves the others alone.
 
+    Seeds that have failed together are played apart: what one of them cannot does not concern the others.
+
     Args:
         folder: where submitit keeps its files and the jobs' logs.
         executor: "local" or "slurm".
@@ -258,7 +267,7 @@ class Sweep:
         except Exception as error:  # submitit's: no Slurm here, or parameters that it does not know
             reason = (str(error).splitlines() or [""])[0]
             raise UserError(f"submitit starts no jobs with --executor={executor} and {parameters}: {reason}") from None
-        self.parameters, self.jobs, self.at_once = parameters, jobs, at_once
+        self.parameters, self.jobs, self.at_once = parameters, list(jobs), at_once
         self.states = {job.folder: DONE if job.is_done() else WAITING for job in jobs}
         self.running: dict[Path, Any] = {}  # submitit's jobs
         self.slots: dict[Path, int] = {}  # which of the places that share the machine's GPUs
@@ -274,7 +283,7 @@ class Sweep:
     def play(self) -> Iterator[None]:
         """Plays all jobs; yields from time to time, so that the states can be shown."""
         while any(state in (WAITING, RUNNING) for state in self.states.values()):
-            for job in self.jobs:
+            for job in [*self.jobs]:  # more come of those that failed together
                 if job.folder in self.running:
                     self._look(job)
                 elif self.states[job.folder] in (WAITING, RUNNING):  # RUNNING: left behind by an earlier sweep
@@ -326,6 +335,10 @@ class Sweep:
             reason = "ended without an exit code: was it killed?" if code is None else f"exit code {code}"
             reason = f"killed by signal {-code}" if code and code < 0 else reason
             self.tails[job.folder] = f"{reason}\n{_tail(handle.paths.stdout, handle.paths.stderr)}"
+            if job.seeds > 1:
+                self.jobs += job.singles
+                self.states[job.folder] = APART
+                self.states |= {one.folder: DONE if one.is_done() else WAITING for one in job.singles}
 
 
 def _tail(*files: Path) -> str:

@@ -52,7 +52,7 @@ def train(config: ConfigDict, path: str | Path) -> dict[str, Any] | None:
     with jax.set_mesh(make_mesh()):
         spec, phases = configs.build(config)
         for name, end in at_rest(config, max(phase.rounds for phase in phases)).items():
-            log.warning("%s learns nothing from round %d on: its rate is 0 there (config.%s.decay_rounds)", name, end, name)
+            log.warning("from round %d on nothing is learned: the rate is 0 (config.%s.decay_rounds)", end, name)
         for phase in phases:
             check_batch(phase.batch_size)
         source = data.load(config.dataset, "train", config.image_shape, config.classes)

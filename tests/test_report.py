@@ -2,12 +2,14 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from gan_zoo import figures, plots, report, workdir
+from gan_zoo.__main__ import main
 from gan_zoo.errors import UserError
 
 
@@ -95,6 +97,36 @@ def test_what_was_measured_in_two_ways_is_not_mixed(folder):
         report.tables(report.grouped(runs, ["loss"]))
 
 
+def test_runs_that_are_not_done_stay_in_the_table(folder):
+    states = {"gan,loss=wgan/seed_7": "failed", "loss=hinge/seed_0": "failed"}
+    report.save_csv(folder / "sweep.csv", folder, report.find(folder), states)
+    assert report.not_done(folder / "sweep.csv") == {"gan,loss=wgan/seed_7": "failed"}  # the other has been finished
+    assert report.not_done(folder / "none.csv") == {}
+    assert main(["report", str(folder)]) == 0
+    with open(folder / "sweep.csv") as file:
+        assert [row["state"] for row in csv.DictReader(file)] == 4 * ["done"] + ["failed"]
+
+
+def test_members_that_differ_in_fields_and_scores(folder):
+    """Their table has what all have; the CSV everything."""
+    other = folder / "other" / "seed_0"
+    write_run(other, "hinge", 0, 2.0)
+    for file, key, value in (("config.json", "clip", 0.1), ("evaluation.json", "scores", None)):
+        found = workdir.read(other / file)
+        found[key] = value or {**found[key], "own": {"value": 3.0}}
+        workdir.write(other / file, found)
+    runs = report.find(folder)
+    assert report.axes(runs) == ["config", "loss", "seed"]  # clip does not differ: one run alone has it
+    assert report.axes([*runs, replace(runs[-1], fields={**runs[-1].fields, "clip": 1})])[-2:] == ["clip", "seed"]
+    assert report.tables(report.grouped(runs, ["loss"]))[0][:2] == [
+        ["", "runs", "fid", "seconds"],
+        ["loss=hinge", "3", "2 ± 1", "4.333 ± 0.58"],
+    ]
+    report.save_csv(folder / "sweep.csv", folder, runs)
+    with open(folder / "sweep.csv") as file:
+        assert [row["own"] for row in csv.DictReader(file)] == 4 * [""] + ["3.0"]
+
+
 def test_curves_and_their_picture(folder):
     write_run(folder / "loss=hinge" / "seed_2", "hinge", 2, 2.0, rounds=(20,))
     runs = report.find(folder)
@@ -104,11 +136,11 @@ def test_curves_and_their_picture(folder):
     groups = report.grouped(runs, [])
     report.save_plots(folder / "report.png", groups)
     picture = np.asarray(Image.open(folder / "report.png").convert("RGB"))
-    width = picture.shape[1] // 2
+    width = picture.shape[1] // 2  # of a panel
     for number in range(2):  # both groups in both panels, in the second by dots of what was scored but once
         color = [int(plots.COLORS[number][i : i + 2], 16) for i in (1, 3, 5)]
         near = (np.abs(picture.astype(int) - color) < 3).all(axis=2)
-        assert near[60:, : width // 2].any() and near[60:, width // 2 : width].any()
+        assert near[60:, :width].any() and near[60:, width:].any()
 
 
 def test_samples_of_each_group(folder):

@@ -2,6 +2,7 @@
 
 import csv
 import fcntl
+import io
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from ml_collections import ConfigDict
 from tools import command, environment, lines, result, start
 
 from gan_zoo import config as configs
-from gan_zoo import sweep, workdir
+from gan_zoo import live, sweep, workdir
 from gan_zoo.errors import UserError
 from gan_zoo.sweep import load, name_of
 
@@ -91,10 +92,13 @@ def test_values_of_numpy_are_pythons(tmp_path):
     assert job.wanted.generator.hidden == (8, 8) and job.wanted.batch_size == 4 and job.wanted.loss == "hinge"
 
 
+def finished(job):
+    return {"config.json": configs.to_json(job.wanted), "evaluation.json": {}, "result.json": {"step": 10}}
+
+
 def finish(job):
     job.folder.mkdir(parents=True)
-    wanted = configs.to_json(job.wanted)
-    for name, value in (("config.json", wanted), ("evaluation.json", {}), ("result.json", {"step": 10})):
+    for name, value in finished(job).items():
         workdir.write(job.folder / name, value)
 
 
@@ -110,8 +114,8 @@ def test_what_is_done_is_told_by_its_files(tmp_path):
     (job.folder / "result.json").write_text('{"step"')
     assert not job.is_done()
     workdir.write(job.folder / "result.json", {"step": 10})
-    # The config file has changed since.
-    for field, value in (("rounds", 9), ("loss", "hinge"), ("eval_samples", 5), ("extractor", "x"), ("best_score", "fid")):
+    changed = {"rounds": 9, "loss": "hinge", "eval_samples": 5, "extractor": "x", "best_score": "fid"}
+    for field, value in changed.items():  # the config file's, since then
         workdir.write(job.folder / "config.json", {**wanted, field: value})
         assert not job.is_done()
     for name, trained in ((".lock", True), (sweep.TURN, False)):
@@ -166,6 +170,38 @@ def test_jobs_share_the_gpus(tmp_path, monkeypatch, allowed, shares):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8932f937")
     with pytest.raises(UserError, match="GPUs by their numbers, such as 0,1"):
         sweep.Sweep(jobs, tmp_path / "jobs", "local", {}, 2)
+
+
+def test_seeds_that_failed_together_are_played_apart(tmp_path, monkeypatch):
+    """One seed that fails, say of a loss that is not finite, keeps no other from its end."""
+
+    def played(job):
+        files = finished(job)
+
+        def outcome():
+            if job.seeds > 1 or job.settings["seed"] == 1:
+                raise ValueError(f"{job.name} fails")
+            job.folder.mkdir(parents=True)
+            for name, value in files.items():
+                workdir.write(job.folder / name, value)
+            return 0
+
+        return outcome
+
+    monkeypatch.setattr(sweep, "Play", played)
+    file = sweep_file(tmp_path, "return [{'config': CONFIG, 'rounds': 8, 'seed': s} for s in range(3)]")
+    (group,), _ = load(file, tmp_path / "runs", together=True)
+    assert [job.folder for job in group.singles] == [job.folder for job in load(file, tmp_path / "runs")[0]]
+    out = io.StringIO()
+    playing = sweep.Sweep([group], tmp_path / "jobs", "local", {}, 1)
+    shown = live.Live(playing, out)
+    for _ in playing.play():
+        shown.show()
+        time.sleep(0.1)
+    states = [playing.states[job.folder] for job in (group, *group.singles)]
+    assert states == [sweep.APART, sweep.DONE, sweep.FAILED, sweep.DONE]
+    told = out.getvalue()
+    assert "apart    gan-25gaussians,rounds=8\n" in told and "gan-25gaussians,rounds=8 fails" in told
 
 
 def test_what_waits_in_slurms_queue_is_not_started_again(tmp_path, monkeypatch):
