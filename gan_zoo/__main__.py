@@ -4,6 +4,7 @@ import argparse
 import errno
 import logging
 import os
+import re
 import runpy
 import sys
 import threading
@@ -93,6 +94,7 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     overrides = [item.removeprefix("--") for item in rest if item.startswith("--config.")]
     if overrides and command not in ("train", "describe"):
         raise UserError(f"{command} takes a run as it was trained: leave --{overrides[0]} out")
+    _check_options(command, rest)
     parser = _Parser(usage=USAGE, add_help=True, allow_abbrev=False)
     parser.add_argument("config", nargs="?", default=DEFAULT if command in ("train", "describe") else None)
     parser.add_argument("--workdir")
@@ -120,6 +122,22 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     if command == "compare":
         parser.add_argument("more", nargs="*", default=[])
     return command, parser.parse_args([item for item in rest if not item.startswith("--config.")]), overrides
+
+
+def options(command: str) -> list[str]:
+    """What a command can be given, by its usage."""
+    usages = [text for text in USAGE.split("./launch.sh") if text.split()[:1] in ([command], [f"[{command}]"])]
+    return re.findall(r"--(?!config\.)[\w-]+", " ".join(usages))
+
+
+def _check_options(command: str, given: list[str]) -> None:
+    """Refuses what the command would not read: it must not look as if it had."""
+    own = options(command)
+    for item in given:
+        name = item.partition("=")[0]
+        if name.startswith("--") and name not in ("--", "--help", *own) and not name.startswith("--config."):
+            hint = f"; a config's field is set by --config.{name[2:]}=..." if command == "train" else ""
+            raise UserError(f"{command} knows no {name} (it takes {' '.join(own) or 'no options'}{hint})")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -64,19 +64,24 @@ def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
     else:
         wanted = [known[choose("reproduction", args.config, known)]]
     folder = Path(args.workdir or Path("runs", "reproduce")).absolute()
+    output, problems, jobs = Path(args.output or folder / "figures"), [], []
+    reproduce.check_gallery(output)
     _check_jobs(args)
     if args.seeds < 1:
         raise UserError(f"--seeds={args.seeds}: at least one")
-    jobs = {one.name: one.jobs(args.scale, folder, args.seeds) for one in wanted}
-    every = {job.folder: job for own in jobs.values() for seed in own for job in seed.values()}  # some share a run
-    states = play(list(every.values()), folder, {}, args.jobs, args.executor) if every else {}
-    output, problems = Path(args.output or folder / "figures"), []
     for one in wanted:
-        if any(states[job.folder] != DONE for seed in jobs[one.name] for job in seed.values()):
+        try:
+            jobs.append((one, one.jobs(args.scale, folder, args.seeds)))
+        except UserError as error:  # the others are played all the same
+            problems.append(f"{one.name}: {error}")
+    every = {job.folder: job for _, own in jobs for seed in own for job in seed.values()}  # some share a run
+    states = play(list(every.values()), folder, {}, args.jobs, args.executor) if every else {}
+    for one, own in jobs:
+        if any(states[job.folder] != DONE for seed in own for job in seed.values()):
             continue
         try:
-            files = reproduce.keep(one, jobs[one.name], args.scale, output)
-        except UserError as error:  # the others are drawn all the same
+            files = reproduce.keep(one, own, args.scale, output)
+        except UserError as error:
             problems.append(f"{one.name}: {error}")
             continue
         print(next(file for file in files if file.suffix == ".md").read_text())

@@ -15,7 +15,9 @@ It is drawn for one seed, or for several: then the table has means and spreads, 
 file whose runs name seeds of their own shows the spread itself.
 """
 
+import logging
 import runpy
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -30,12 +32,14 @@ from gan_zoo import figures, workdir
 from gan_zoo.compare import compare, side_by_side
 from gan_zoo.errors import UserError, choose
 from gan_zoo.report import SEED, markdown, mean_and_spread
-from gan_zoo.sweep import Job, name_of
+from gan_zoo.sweep import Job, job_of
 from gan_zoo.trained import Trained
 from gan_zoo.trained import load as load_run
 
 SCALES = ("small", "paper")
+HEAD = "# Reproductions"
 LARGEST = 300_000  # bytes of a picture that is kept
+log = logging.getLogger("gan_zoo")
 Table = Sequence[Sequence[str | float]]
 
 
@@ -76,31 +80,52 @@ class Reproduction:
         return [self.cost.get(scale, "") for scale in SCALES]
 
     def jobs(self, scale: str, folder: Path, seeds: int = 1) -> list[dict[str, Job]]:
-        """What has to be trained for each seed, by its name; once if nothing is, or the runs name seeds themselves."""
-        runs = self.get_runs(choose("scale", scale, SCALES))
+        """What has to be trained for each seed, by its name; once if nothing is, or the runs name seeds themselves.
+
+        Raises:
+            UserError: get_runs fails, or gives what cannot be trained.
+        """
+        choose("scale", scale, SCALES)
+        try:
+            runs = self.get_runs(scale)
+        except Exception as error:  # the file is the user's own code
+            raise UserError(f"get_runs({scale!r}) fails: {type(error).__name__}: {error}") from None
         if not runs or any(SEED in settings for settings in runs.values()):
             seeds = 1
         every = []
         for seed in range(seeds):
             every.append({})
             for name, settings in runs.items():
-                settings = {**settings, SEED: seed} if seed else dict(settings)
-                config = settings.pop("config")
-                every[seed][name] = Job(config, settings, folder / name_of(config, settings))
+                settings = {**settings, SEED: seed} if seed else settings
+                every[seed][name] = job_of(settings, folder, self.name)
         return every
 
 
 def load(file: Path) -> Reproduction:
-    """Reads one of those files."""
-    given = runpy.run_path(str(file))
-    title, more = given["__doc__"].strip().splitlines()[0], (given.get("NUMBERS", ""), given.get("LONG", False))
-    own = (given[name] for name in ("PAPER", "COST", "DIFFERS"))
-    return Reproduction(file.stem, title, *own, *more, given["get_runs"], given["draw"])
+    """Reads one of those files.
+
+    Raises:
+        UserError: it lacks something, or cannot be run.
+    """
+    try:
+        given = runpy.run_path(str(file))
+        title, more = given["__doc__"].strip().splitlines()[0], (given.get("NUMBERS", ""), given.get("LONG", False))
+        own = (given[name] for name in ("PAPER", "COST", "DIFFERS"))
+        return Reproduction(file.stem, title, *own, *more, given["get_runs"], given["draw"])
+    except Exception as error:  # the file is the user's own code
+        reason = "it has no docstring" if isinstance(error, AttributeError | IndexError) else error
+        raise UserError(f"{file} is no reproduction: {type(error).__name__}: {reason}") from None
 
 
 def known(folder: Path) -> dict[str, Reproduction]:
-    """All reproductions, by name."""
-    return {file.stem: load(file) for file in sorted(folder.glob("*.py"))}
+    """All reproductions, by name; a file that is none is told and left out."""
+    found = {}
+    for file in sorted(folder.glob("*.py")):
+        try:
+            found[file.stem] = load(file)
+        except UserError as error:
+            log.warning("%s", error)
+    return found
 
 
 def scores_of(runs: Mapping[str, Path], names: Sequence[str]) -> tuple[Table, dict[str, Any]]:
@@ -135,11 +160,11 @@ def keep(one: Reproduction, every: Sequence[Mapping[str, Job]], scale: str, fold
         every: the jobs by name, for each seed.
 
     Raises:
-        UserError: a picture that is too large to be kept.
+        UserError: it cannot be drawn, or is too large to be kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
     image, text, about = (folder / f"{one.name}.{kind}" for kind in ("png", "md", "json"))
-    results = [one.draw({name: job.folder for name, job in jobs.items()}, scale) for jobs in every]
+    results = [_drawn(one, {name: job.folder for name, job in jobs.items()}, scale) for jobs in every]
     result = results[0]
     if result.picture is not None:
         _save(image, result.picture)
@@ -156,6 +181,15 @@ def keep(one: Reproduction, every: Sequence[Mapping[str, Job]], scale: str, fold
     workdir.write(about, {"scale": scale, **own, "runs": runs, "versions": versions})
     text.write_text(_page(one, results, runs, versions, scale))
     return [file for file in (image, text, about) if file.exists()]
+
+
+def _drawn(one: Reproduction, runs: Mapping[str, Path], scale: str) -> Result:
+    try:
+        return one.draw(runs, scale)
+    except UserError:
+        raise
+    except Exception:  # the file is the user's own code
+        raise UserError(f"draw fails: {traceback.format_exc()}") from None
 
 
 def _save(file: Path, picture: Any) -> None:
@@ -202,8 +236,20 @@ def _page(
 
 
 def gallery(folder: Path) -> Path:
-    """Writes README.md from all the pages of a folder."""
-    pages = [file.read_text() for file in sorted(folder.glob("*.md")) if file.name != "README.md"]
-    head = "# Reproductions\n\nEach was made by the command beside it, and so was this page.\n"
+    """Writes README.md from all the pages that ``keep`` has written into a folder."""
+    check_gallery(folder)
+    pages = [file.read_text() for file in sorted(folder.glob("*.md")) if file.with_suffix(".json").exists()]
+    head = f"{HEAD}\n\nEach was made by the command beside it, and so was this page.\n"
     (folder / "README.md").write_text("\n".join([head, *pages]))
     return folder / "README.md"
+
+
+def check_gallery(folder: Path) -> None:
+    """Refuses a folder whose README.md is no gallery.
+
+    Raises:
+        UserError: says so.
+    """
+    page = folder / "README.md"
+    if page.exists() and not page.read_text().startswith(HEAD):
+        raise UserError(f"{page} is not a page of reproductions, and would be overwritten: name another --output")

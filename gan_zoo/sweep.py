@@ -8,6 +8,7 @@ zips are Python's. It may give ``EXECUTOR``, parameters of submitit's executors 
 
 import fcntl
 import hashlib
+import logging
 import os
 import re
 import runpy
@@ -28,10 +29,11 @@ from gan_zoo import config as configs
 from gan_zoo import workdir
 from gan_zoo.errors import UserError
 
-LONGEST = 200  # characters of a folder's name; what is cut off is told apart by a hash
+LONGEST = 200  # characters (ASCII) of a folder's name; what is cut off is told apart by a hash
 TURN = ".turn"  # in a job's folder: locked by the one process that may train there
 TAIL = 15  # lines of a failed run's log
 PROGRESS = 1 << 16  # bytes of its metrics, from their end, that tell how far a run is
+log = logging.getLogger("gan_zoo")
 STATES = DONE, FAILED, APART, STOPPED, RUNNING, WAITING = "done", "failed", "apart", "stopped", "running", "waiting"
 DEFAULTS = {"timeout_min": 7 * 24 * 60, "name": "gan_zoo"}
 
@@ -149,7 +151,10 @@ def load(file: str, folder: Path, together: bool = False) -> tuple[list[Job], di
         raise UserError(f"no sweep file {file!r}: those that come along are experiments/sweeps/*.py")
     try:
         found = runpy.run_path(file)
-        runs = [dict(run) for run in found["get_runs"]()]
+        runs, parameters = found["get_runs"](), dict(found.get("EXECUTOR", {}))
+        if isinstance(runs, Mapping):
+            raise TypeError("get_runs() gives a list of runs, without names")
+        runs = [dict(run) for run in runs]
     except UserError:
         raise
     except Exception as error:  # the file is the user's own code
@@ -159,31 +164,42 @@ def load(file: str, folder: Path, together: bool = False) -> tuple[list[Job], di
     jobs: dict[Path, Job] = {}
     seen: dict[str, Job] = {}
     for settings in runs:
-        if not settings.get("config"):
-            raise UserError(f'{file}: a run names no config: {{"config": "configs/dcgan.py:digits", ...}}')
-        config = str(settings.pop("config"))
-        settings = {name: _plain(name, value) for name, value in settings.items()}
-        job = Job(config, settings, folder / name_of(config, settings))
-        if job.folder in jobs:
-            both = "" if jobs[job.folder].config == config else f", of {jobs[job.folder].config} and of {config}"
-            raise UserError(f"{file} lists {job.name} twice{both}")
-        # A mistyped field is told before anything is trained.
-        same = seen.setdefault(job.wanted.to_json(sort_keys=True), job)
-        if same is not job:
+        job = job_of(settings, folder, file)
+        earlier = jobs.setdefault(job.folder, job)
+        if earlier.config != job.config:
+            raise UserError(f"{file} lists {job.name} twice, of {earlier.config} and of {job.config}")
+        same = seen.setdefault(job.wanted.to_json(sort_keys=True), earlier)
+        if same is not earlier:
             raise UserError(f"{file} lists one run twice: {same.name} and {job.name}")
-        jobs[job.folder] = job
+        if earlier is not job:  # a random search draws some twice
+            log.info("%s lists %s twice: it is played once", file, job.name)
     listed = list(jobs.values())
-    return (_joined(listed) if together else listed), dict(found.get("EXECUTOR", {}))
+    return (_joined(listed) if together else listed), parameters
+
+
+def job_of(settings: Mapping[str, Any], folder: Path, file: str) -> Job:
+    """The job of a run as ``file`` lists it: "config" and the fields that are set.
+
+    Raises:
+        UserError: no config, or settings that it does not have: told before anything is trained.
+    """
+    if not settings.get("config"):
+        raise UserError(f'{file}: a run names no config: {{"config": "configs/dcgan.py:digits", ...}}')
+    config = str(settings["config"])
+    fields = {name: _plain(name, value) for name, value in settings.items() if name != "config"}
+    job = Job(config, fields, folder / name_of(config, fields))
+    job.wanted  # noqa: B018
+    return job
 
 
 def name_of(config: str, settings: Mapping[str, Any]) -> str:
-    """The folder of a run: its config and all settings, and in it one for each seed."""
+    """The folder of a run: its config and all settings, in whatever order, and in it one for each seed."""
     path, _, data_name = config.partition(":")
     parts = [Path(path).stem + (f"-{data_name}" if data_name else "")]
     text = lambda value: "x".join(map(str, value)) if isinstance(value, tuple | list) else value
-    parts += [f"{field}={text(value)}" for field, value in settings.items() if field != "seed"]
+    parts += [f"{field}={text(value)}" for field, value in sorted(settings.items()) if field != "seed"]
     whole = ",".join(parts)
-    name = re.sub(r"[^\w.,=+-]+", "_", whole)
+    name = re.sub(r"[^\w.,=+-]+", "_", whole, flags=re.ASCII)
     if len(name) > LONGEST or name != whole:
         name = f"{name[:LONGEST]}~{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
     return f"{name}/seed_{settings.get('seed', 0)}"
@@ -253,8 +269,10 @@ class Sweep:
     """
 
     def __init__(self, jobs: list[Job], folder: Path, executor: str, parameters: Mapping[str, Any], at_once: int):
-        import submitit
-
+        try:
+            import submitit
+        except ModuleNotFoundError:
+            raise UserError("jobs are started by submitit: pip install 'gan_zoo[sweep]', or use ./launch.sh") from None
         parameters = {**DEFAULTS, **parameters}
         self.gpus = _gpus() if executor == "local" else []
         if self.gpus:

@@ -162,6 +162,9 @@ def test_samples_of_each_group(folder):
 def test_a_folder_without_finished_runs(tmp_path, refused_here):
     refused_here(["report", str(tmp_path)], "holds no finished run")
     refused_here(["report"], "say which folder")
+    refused_here(["report", str(tmp_path), "--jobs=2"], "report knows no --jobs (it takes --by)")
+    refused_here(["sweep", "x.py", "--seeds=3"], "sweep knows no --seeds (it takes --jobs")
+    refused_here(["train", "--seed=3"], "--config.seed=")
     refused_here(["sweep"], "say which sweep")
     refused_here(["sweep", "x.py", "--executor=lsf"], "executor")
     refused_here(["sweep", "x.py", "--jobs=0"], "at least one")

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_zoo import data, reproduce, workdir
+from gan_zoo import data, experiments, reproduce, workdir
+from gan_zoo.__main__ import main
 from gan_zoo.errors import UserError
 from gan_zoo.optimizers import at_rest
 
@@ -99,6 +100,44 @@ def test_several_seeds_are_kept_as_means_and_spreads(tmp_path):
     kept = json.loads(about.read_text())
     assert kept["numbers_of_seeds"] == [{"score": float(seed)} for seed in range(3)]
     assert kept["runs"]["run"]["seconds"] == [2.0] * 3
+
+
+def test_other_pages_are_not_overwritten(tmp_path, refused_here):
+    (tmp_path / "notes.md").write_text("mine")
+    one = KNOWN["gan_by_hand"]
+    reproduce.keep(one, one.jobs("small", tmp_path), "small", tmp_path)
+    assert "mine" not in reproduce.gallery(tmp_path).read_text()
+    (tmp_path / "README.md").write_text("# My project")
+    refused_here(["reproduce", "gan_by_hand", f"--output={tmp_path}"], "name another --output")
+    assert (tmp_path / "README.md").read_text() == "# My project"
+
+
+HEAD = '"""Title."""\nPAPER = DIFFERS = "x"\nCOST = {"small": "a second", "paper": "not run"}\n'
+GOOD = "def get_runs(scale): return {}\ndef draw(runs, scale): return reproduce.Result(None, [['', 'x'], ['a', 1.0]])\n"
+
+
+@pytest.mark.parametrize(
+    "text, word",
+    [
+        (HEAD.partition("\n")[2] + GOOD, "no docstring"),
+        (HEAD.rpartition("COST")[0] + GOOD, "KeyError: 'COST'"),
+        (HEAD + GOOD.replace("{}", "{'a': {}}"), "names no config"),
+        (HEAD + GOOD.replace("{}", "1 / 0"), "get_runs('small') fails: ZeroDivisionError"),
+        (HEAD + GOOD.replace("{}", "{'a': {'config': 'configs/gan.py:digits', 'losss': 1}}"), "did you mean"),
+        (HEAD + GOOD.replace("1.0", "1 / 0"), "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_broken_file_does_not_stop_the_others(text, word, tmp_path, monkeypatch, capsys, caplog):
+    folder = tmp_path / "reproductions"
+    folder.mkdir()
+    begin = "from gan_zoo import reproduce\n"
+    (folder / "broken.py").write_text(text.replace('"""\n', f'"""\n{begin}') if '"""' in text else begin + text)
+    (folder / "good.py").write_text(HEAD + begin + GOOD)
+    monkeypatch.setattr(experiments, "EXPERIMENTS", tmp_path)
+    main(["reproduce"])
+    main(["reproduce", "--all", f"--workdir={tmp_path / 'runs'}"])
+    assert (tmp_path / "runs" / "figures" / "good.md").exists()
+    assert word in caplog.text + capsys.readouterr().err
 
 
 def test_unknown_names(refused_here):

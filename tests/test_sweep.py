@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -30,13 +31,16 @@ def sweep_file(tmp_path, body, name="some.py"):
 def test_a_run_is_named_by_its_settings():
     settings = {"loss": "hinge", "generator.hidden": (16, 16), "seed": 3}
     name = name_of("configs/gan.py:25gaussians", settings)
-    assert name == "gan-25gaussians,loss=hinge,generator.hidden=16x16/seed_3"
+    assert name == "gan-25gaussians,generator.hidden=16x16,loss=hinge/seed_3"
     odd = [name_of("gan.py", {"dataset": f"folder:a{sign}b"}) for sign in "/:"]
     assert odd[0] != odd[1] and all(one.startswith("gan,dataset=folder_a_b~") for one in odd)
     assert name_of("my/dir/gan.py", {}) == "gan/seed_0"
     assert name_of("gan.py:digits", {"rounds": 5, "seed": 0}) == "gan-digits,rounds=5/seed_0"
     long = name_of("gan.py", {"dataset": "folder:/" + "x" * 400})
     assert len(Path(long).parent.name) < 220
+    for sign in "é漢":  # file systems count bytes
+        assert len(Path(name_of("gan.py", {"dataset": f"folder:{100 * sign}"})).parent.name.encode()) < 255
+    assert name_of("gan.py", dict(reversed(settings.items()))) == name_of("gan.py", settings)
 
 
 @pytest.mark.parametrize(
@@ -44,9 +48,10 @@ def test_a_run_is_named_by_its_settings():
     [
         ("return []", "gives no runs: get_runs"),
         ("return [{'loss': 'hinge'}]", "a run names no config"),
-        ("return [{'config': CONFIG}, {'config': CONFIG}]", "lists gan-25gaussians/seed_0 twice"),
+        ("return [{'config': x + 'configs/gan.py:digits'} for x in ('', './')]", "gan-digits/seed_0 twice, of"),
         ("return [{'config': CONFIG, 'loss': 'hinge', 'rounds': r} for r in (9, 9.0)]", "is of type int|twice"),
-        ("return [{'config': CONFIG, **{k: 9 for k in s}} for s in (('rounds', 'seed'), ('seed', 'rounds'))]", "twice"),
+        ("return {'run': {'config': CONFIG}}", "a list of runs, without names"),
+        ("return [{'config': CONFIG}]\nEXECUTOR = 3", "gives no runs: TypeError"),
         ("return [{'config': CONFIG}, {'config': CONFIG, 'loss': 'non_saturating'}]", "lists one run twice"),
         ("return [{'config': None}]", "a run names no config"),
         ("return [{'config': CONFIG, 'loss': None}]", "loss is None"),
@@ -61,6 +66,19 @@ def test_a_mistake_is_told_before_anything_is_trained(tmp_path, body, message):
     assert not (tmp_path / "runs").exists()
     with pytest.raises(UserError, match="no sweep file"):
         load(str(tmp_path / "none.py"), tmp_path)
+
+
+def test_what_a_random_search_draws_twice_is_played_once(tmp_path, caplog):
+    caplog.set_level("INFO", "gan_zoo")
+    body = "return [{'config': CONFIG, **{k: 9 for k in s}} for s in (('rounds', 'seed'), ('seed', 'rounds'))]"
+    (job,), _ = load(sweep_file(tmp_path, body), tmp_path)
+    assert job.name == "gan-25gaussians,rounds=9/seed_9" and f"lists {job.name} twice" in caplog.text
+
+
+def test_sweeps_without_submitit(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    with pytest.raises(UserError, match=r"pip install 'gan_zoo\[sweep\]'"):
+        sweep.Sweep([], tmp_path, "local", {}, 1)
 
 
 def test_seeds_that_follow_each_other_are_trained_together(tmp_path):
@@ -246,6 +264,9 @@ def test_a_sweep_is_killed_and_continued(cache, tmp_path):
     with open(tmp_path / "runs" / "sweep.csv") as file:
         rows = {row["state"]: row for row in csv.DictReader(file)}
     assert set(rows) == {"done", "failed"} and rows["done"]["modes_covered"] and "exit code 2" in second.stdout
+    written = (folder / "seed_0" / "result.json").stat().st_mtime_ns
+    assert "[1 done, 1 failed]" in command(arguments, env).stdout
+    assert (folder / "seed_0" / "result.json").stat().st_mtime_ns == written  # what is done is left alone
 
 
 @pytest.mark.slow
