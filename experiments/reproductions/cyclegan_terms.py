@@ -22,10 +22,24 @@ TERMS = {
 SCORES = ("l1", "l1_of_input", "translated_accuracy", "cycle_l1", "coverage")
 
 
+# The authors' for Cityscapes: 128x128, six blocks, 200 epochs of 2,975 images.
+ROUNDS = 200 * 2975
+CITYSCAPES = {
+    "dataset": "tfds:cycle_gan/cityscapes",
+    "image_shape": (128, 128, 3),
+    "load_size": (143, 143),
+    "generator.blocks": 6,
+    "rounds": ROUNDS,
+}
+for player in ("generator", "discriminator"):
+    CITYSCAPES |= {f"{player}_optimizer.constant_rounds": ROUNDS // 2, f"{player}_optimizer.decay_rounds": ROUNDS}
+
+
 def get_runs(scale):
-    config = f"configs/cyclegan.py:{'emoji' if scale == 'small' else 'paper'}"
-    fields = {"rounds": 600} if scale == "small" else {}
-    return {name: {"config": config, **fields, **own} for name, own in TERMS.items()}
+    given = {"config": "configs/cyclegan.py:emoji", "rounds": 600}
+    if scale == "paper":
+        given = {"config": "configs/cyclegan.py:paper", **CITYSCAPES}
+    return {name: {**given, **own} for name, own in TERMS.items()}
 
 
 def draw(runs, scale):

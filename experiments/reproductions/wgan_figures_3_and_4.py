@@ -16,7 +16,8 @@ PAPER = "Arjovsky et al. 2017, figures 3 and 4"
 COST = {"small": "6 minutes of one core", "paper": "1.2e17 FLOP (counted)"}
 DIFFERS = (
     "small: scikit-learn's 8x8 digits for bedrooms, FID of the classifier's features for looking at samples. Estimates "
-    "are running medians over 11 noted rounds"
+    "are running medians over 11 noted rounds. Where the generator is fully connected the critic is as well: the "
+    "paper's is DCGAN's. The scale paper has DCGAN's generator alone"
 )
 
 WATCHED = {"eval_every": 100, "watch_samples": 1000, "rounds": 2000, "log_every": 20, "conditioning": "none"}
