@@ -6,7 +6,7 @@ Such a file has a docstring whose first line is what is shown, and
     COST     scale -> how long it takes, and where
     DIFFERS  what the small scale does otherwise than the paper
     NUMBERS  the paper's numbers and where they stand in it; may be left out
-    LONG     True where it takes hours, so that --all leaves it out
+    LONG     True where it takes an hour or more, so that --all leaves it out
     get_runs(scale) -> name -> {"config": ..., field: value, ...}, as in a sweep; none if nothing is trained.
                        Two that name the same run share it.
     draw(runs, scale) -> Result; runs: name -> folder of the finished run

@@ -19,6 +19,7 @@ DIFFERS = (
     "Adam for the generator, its rate falling over the second half, the first 400 rounds by squares (L1 alone makes "
     "these sparse frames black for good); all pixels count, not moving areas alone"
 )
+LONG = True
 NUMBERS = (
     "UCF101, moving areas, first frame, PSNR/SSIM/sharpness (not confirmed): L2 27.6/.86/24.7, L1 28.7/.88/24.8, "
     "GDL 29.4/.90/25.0, adversarial 30.6/.89/25.2, with GDL 31.5/.91/25.4"

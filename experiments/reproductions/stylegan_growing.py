@@ -16,6 +16,7 @@ DIFFERS = (
     "small: emoji of two vendors at 32x32, 200,000 images; FID in the features of the classifier of their kinds, of "
     "10,000 samples at the end and 5,000 after each phase"
 )
+LONG = True
 NUMBERS = "FFHQ, 50,000 samples: ProGAN 8.04, StyleGAN 4.40"
 
 SIDE = 6
