@@ -13,8 +13,9 @@ EXPERIMENTS = PROJECT / "experiments"
 
 def sweep(args: argparse.Namespace, overrides: list[str]) -> None:
     """Plays the runs of a sweep file; those that are done are left as they are."""
+    from gan_zoo.jobs import DONE
     from gan_zoo.live import play
-    from gan_zoo.sweep import DONE, load
+    from gan_zoo.sweep import load
 
     if not args.config:
         raise UserError("say which sweep: ./launch.sh sweep experiments/sweeps/losses.py")
@@ -52,8 +53,8 @@ def _tell(problems: list[str]) -> None:
 def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
     """Draws a paper's figure or table from runs that it trains; without a name it lists what there is."""
     from gan_zoo import reproduce
+    from gan_zoo.jobs import DONE
     from gan_zoo.live import play
-    from gan_zoo.sweep import DONE
 
     known = reproduce.known(EXPERIMENTS / "reproductions")
     if not args.config and not args.all:

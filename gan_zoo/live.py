@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gan_zoo.errors import UserError
-from gan_zoo.sweep import APART, FAILED, RUNNING, STATES, Job, Sweep
+from gan_zoo.jobs import APART, FAILED, RUNNING, STATES, Sweep
+from gan_zoo.sweep import Job
 
 PAUSE = 0.5  # seconds between two looks at the jobs
 
