@@ -9,7 +9,7 @@ from gan_zoo import data, plots
 from gan_zoo.reproduce import Result
 
 PAPER = "Gulrajani et al. 2017, figure 1"
-COST = {"small": "4 minutes of one core", "paper": "2.7e16 FLOP (counted)"}
+COST = {"small": "6 minutes of one core", "paper": "2.7e16 FLOP (counted)"}
 DIFFERS = (
     "the fakes are the data plus noise, for deep critics too, where the paper's generator learns. small: four layers "
     "of 128 units, 2,000 rounds of five turns, deep critics eight layers for twelve; with penalties Adam's rate 3e-3"
