@@ -127,7 +127,7 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
 def options(command: str) -> list[str]:
     """What a command can be given, by its usage."""
     usages = [text for text in USAGE.split("./launch.sh") if text.split()[:1] in ([command], [f"[{command}]"])]
-    return re.findall(r"--(?!config\.)[\w-]+", " ".join(usages))
+    return [*dict.fromkeys(re.findall(r"--(?!config\.)[\w-]+", " ".join(usages)))]
 
 
 def _check_options(command: str, given: list[str]) -> None:
