@@ -269,8 +269,11 @@ def _like(name: str, default: Any, value: Any) -> Any:
 
 
 def _tuple(text: str, default: tuple) -> tuple:
+    """What a text says of a tuple: numbers like its default's, where that has any; whole ones are floats too."""
     value = ast.literal_eval(text)
-    kinds = {type(item) for item in default} or {int}
+    kinds = {type(item) for item in default} or {int, float}
+    if kinds == {float} and isinstance(value, tuple | list):
+        value = [float(item) if type(item) is int else item for item in value]
     if not isinstance(value, tuple | list) or {type(item) for item in value} - kinds:
         raise TypeError(f"write for example '{default or (32, 32, 3)}'")
     return tuple(value)

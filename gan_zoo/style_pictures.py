@@ -10,7 +10,7 @@ from PIL import Image
 from gan_zoo import figures
 from gan_zoo.metrics.path_length import lerp, slerp
 from gan_zoo.pretrained.perceptual import perceptual
-from gan_zoo.styles import draw, groups, latents_of, mixed, project, styles_of, truncated
+from gan_zoo.styles import draw, groups, latents_of, mixed, project, styles_of, truncated, truncation
 from gan_zoo.trained import Trained
 
 PSI = (1.0, 0.7, 0.5, 0.0, -0.5, -1.0)  # of the truncation picture (figure 8)
@@ -68,12 +68,13 @@ def walks(trained: Trained, number: int = 3, steps: int = 10, seed: int = 0, psi
 def save_pictures(trained: Trained, folder: Path, seed: int = 0, psi: float = 1.0) -> list[Path]:
     """Writes mixing.png, noise.png, truncation.png, uncurated.png, walk.png and walk.gif into a folder: the files."""
     walk = walks(trained, seed=seed, psi=psi)
+    uncurated = trained.sample(seed, UNCURATED**2, given=truncation(trained, psi) if psi != 1 else None)
     pictures = {
         "mixing": mixing_picture(trained, seed=seed, psi=psi),
         "noise": noise_picture(trained, seed=seed, psi=psi),
         "truncation": truncation_picture(trained, seed=seed),
         "walk": figures.headed(figures.grid(walk), ["rows by turns: in z, in w"]),
-        "uncurated": figures.grid(trained.sample(seed, UNCURATED**2).reshape(2 * (UNCURATED,) + trained.spec.shape)),
+        "uncurated": figures.grid(uncurated.reshape(2 * (UNCURATED,) + trained.spec.shape)),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, pixels in pictures.items():

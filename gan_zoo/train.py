@@ -265,6 +265,7 @@ class Run:
         now = sum(rounds for _, rounds in before) + played
         info = {
             "played": [*before, [self.phases[number].name, played]],
+            "length": self.phases[number].rounds,
             "seconds": self.earlier_seconds + self.log.seconds,
             "config": configs.to_json(seed.config),
             "text": self.text,
@@ -273,9 +274,14 @@ class Run:
 
     def _fits(self, info: dict[str, Any]) -> bool:
         """Whether a checkpoint lies on the way that the phases now take: their lengths may have been changed."""
-        played = info["played"]
-        planned = [[phase.name, phase.rounds] for phase in self.phases[: len(played)]]
-        return played[:-1] == planned[:-1] and played[-1][0] == planned[-1][0] and played[-1][1] <= planned[-1][1]
+        *before, (name, rounds) = info["played"]
+        planned = [[phase.name, phase.rounds] for phase in self.phases]
+        if len(before) >= len(planned) or before != planned[: len(before)]:
+            return False
+        phase = self.phases[len(before)]
+        # A fade of another length was another game: it begins again.
+        same = not phase.paced or info.get("length", phase.rounds) == phase.rounds
+        return same and name == phase.name and rounds <= phase.rounds
 
     def _pictures(self, seed: Seed, number: int, state: State, now: int) -> None:
         """Pictures of the averaged networks; samples with labels have one row for each."""

@@ -161,6 +161,28 @@ def test_text_chooses_what_is_drawn(phases):
     assert len(shown["text"]) == 6 and (shown["text"][0] == shown["text"][2]).all()
 
 
+def test_losses_are_the_papers(monkeypatch):
+    """Of one image, means are what they are of; it is its own mismatched one here."""
+    monkeypatch.setattr(Model, "_other", lambda self, image, batch: image)
+    spec, phases = configs.build(small("config.captions=3"))
+    shapes = {"image": spec.shape, "text": (3, *spec.text_shape[-1:])}
+    one = data.example(spec, 1) | {name: jax.random.normal(KEY, (1, *shape)) for name, shape in shapes.items()}
+    mean = one | {"text": jnp.broadcast_to(one["text"].mean(axis=1, keepdims=True), one["text"].shape)}
+    for phase in phases:
+        nets = phase.game.init(KEY, one)
+        total, (_, told) = phase.game.players["discriminator"].loss(nets, one, KEY, 0)
+        wrong = (jax.nn.softplus(told["fake"]) + jax.nn.softplus(told["mismatched"])) / 2
+        np.testing.assert_allclose(total, jax.nn.softplus(-told["real"]) + wrong, rtol=1e-5)
+        # All captions: their mean is seen.
+        np.testing.assert_allclose(total, phase.game.players["discriminator"].loss(nets, mean, KEY, 0)[0], rtol=1e-4)
+
+
+def test_a_batch_of_one_has_nothing_mismatched(phases):
+    _, spec, played, first, _ = phases
+    with pytest.raises(UserError, match="config.batch_size to 2 or more"):
+        played[0].game.players["discriminator"].loss(first.nets, data.example(spec, 1), KEY, 0)
+
+
 def test_latents_are_drawn_with_captions(phases):
     """Beside the same noise, other labels' captions make other images."""
     config, spec, played, first, _ = phases

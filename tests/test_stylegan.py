@@ -18,6 +18,7 @@ from gan_zoo.metrics.extractors import Extractor
 from gan_zoo.metrics.separability import linear_separability
 from gan_zoo.models.stylegan import at
 from gan_zoo.step import new_state, train_step
+from gan_zoo.train import Run
 from gan_zoo.trained import Trained
 
 KEY = jax.random.key(0)
@@ -235,14 +236,70 @@ def test_a_phase_carries_networks_and_averages_over_and_fades_step_by_step(grown
 
 
 def test_real_images_fade_too():
-    _, spec, (_, fading, _) = build("config.conditional=False")
+    config, spec, (_, fading, _) = build("config.conditional=False")
     image = normal(8, 8, 8, 1)
     coarse = upsample(average_pool(image))
-    loss = jax.jit(fading.game.players["discriminator"].loss)
+    half = (image + coarse) / 2
+    for alpha, faded in ((0.0, coarse), (0.5, half), (1.0, image)):
+        np.testing.assert_allclose(progan.real(image, 8, alpha), faded, atol=1e-6)
     nets = fading.game.init(KEY, {"image": image})
-    real = lambda image, step: float(loss(nets, {"image": image}, KEY, jnp.asarray(step))[1][1]["real"])
-    assert real(image, 0) == real(coarse, 0)
-    assert real(image, 300) != real(coarse, 300)
+    loss = jax.jit(fading.game.players["discriminator"].loss)
+    told = loss(nets, {"image": image}, KEY, jnp.asarray(fading.rounds // 2))[1][1]["real"]
+    network = stylegan.Discriminator(8, 0, **config.discriminator)
+    alpha = fading.rounds // 2 / fading.rounds
+    seen = progan.fade(coarse, image, alpha)
+    by_hand = network.apply(nets["discriminator"], seen, alpha, train=True).mean()
+    np.testing.assert_allclose(told, by_hand, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("regularizer", ["r1", "gradient_penalty"])
+def test_the_discriminators_loss_is_its_parts(regularizer):
+    """For one image the mean of the squared logits is the square of their mean."""
+    own = [f"config.regularizer={regularizer}", "config.penalty_weight=3.0", "config.drift=0.5"]
+    _, _, (first, *_) = build("config.conditional=False", *own)
+    batch = {"image": 3 * normal(1, 8, 8, 1)}
+    nets = first.game.init(KEY, batch)
+    total, (_, told) = first.game.players["discriminator"].loss(nets, batch, KEY, jnp.asarray(0))
+    parts = told["adversarial"] + 3 * told["penalty"] + 0.5 * told["real"] ** 2
+    assert told["penalty"] > 0 and told["real"] ** 2 > 0
+    np.testing.assert_allclose(total, parts, rtol=1e-5)
+
+
+def test_styles_are_mixed_as_often_as_asked():
+    made = {}
+    for mixing in (0.0, 1.0):
+        _, _, (_, _, last) = build("config.conditional=False", f"config.mixing={mixing}")
+        batch = {"image": normal(4, 8, 8, 1)}
+        nets = last.game.init(KEY, batch)
+        loss = last.game.players["discriminator"].loss
+        made[mixing] = [float(loss(nets, batch, jax.random.key(i), jnp.asarray(0))[1][1]["fake"]) for i in range(3)]
+    assert all(a != b for a, b in zip(*made.values(), strict=True))
+
+
+def test_each_size_has_its_own_rate():
+    """Adam's first step is as long as the rate."""
+    _, _, phases = build("config.learning_rates=(0.001, 0.004)")
+    steps = {}
+    for phase in phases:
+        for player in phase.game.players.values():
+            weights = {"w": jnp.ones(3)}
+            moved, _ = player.optimizer.update(weights, player.optimizer.init(weights), weights)
+            steps.setdefault(phase.name, []).append(float(-moved["w"][0]))
+    np.testing.assert_allclose([steps["4"], steps["8"]], [[0.001] * 2, [0.004] * 2], rtol=1e-3)
+
+
+def test_a_fade_of_another_length_begins_again():
+    """A run that is given more rounds in the middle of a fade goes on from the phase before."""
+    _, _, phases = build()
+    run, info = SimpleNamespace(phases=phases), lambda *played, length: {"played": [*played], "length": length}
+    first, fade, last = ([phase.name, phase.rounds] for phase in phases)
+    at = lambda name, rounds: [name[0], rounds]
+    assert Run._fits(run, info(at(first, 3), length=5))  # the first phase may become longer
+    assert Run._fits(run, info(first, at(fade, 3), length=fade[1]))
+    assert not Run._fits(run, info(first, at(fade, 3), length=fade[1] - 1))
+    assert not Run._fits(run, info(at(first, 3), at(fade, 3), length=fade[1]))
+    assert Run._fits(run, info(first, fade, at(last, 1), length=2))
+    assert not Run._fits(run, info(first, fade, last, at(last, 1), length=2))
 
 
 def test_styles_of_a_run(grown):

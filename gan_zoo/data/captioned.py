@@ -61,7 +61,14 @@ def encoder_of(argument: str, classes: int):
 
 
 def encode(dataset: str, texts: list[str], classes: int = 0) -> np.ndarray:
-    """Embeddings float32 [N, T] of texts, as they are in the set "captioned:..."."""
+    """Embeddings float32 [N, T] of texts, as they are in the set "captioned:...".
+
+    Raises:
+        UserError: a text is blank, or has no character that the encoder reads.
+    """
+    for text in texts:
+        if not text.strip():
+            raise UserError(f"the text {text!r} has no character that can be read")
     return encoder_of(dataset.partition(":")[2], classes)(texts)
 
 

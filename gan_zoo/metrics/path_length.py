@@ -46,9 +46,11 @@ def perceptual_path_length(
         return distance(generate(between(a, b, t)), generate(between(a, b, t + epsilon))) / epsilon**2
 
     found = []
-    for start in range(0, len(t), batch):
-        part = [np.resize(x[start : start + batch], (batch, *x.shape[1:])) for x in (first, second, t)]
-        found.append(np.asarray(change(*part), np.float64))
+    # A difference over epsilon²: what accelerators round away in float32's products by default would be all of it.
+    with jax.default_matmul_precision("highest"):
+        for start in range(0, len(t), batch):
+            part = [np.resize(x[start : start + batch], (batch, *x.shape[1:])) for x in (first, second, t)]
+            found.append(np.asarray(change(*part), np.float64))
     found = rows("distances", np.concatenate(found)[: len(t), None])[:, 0]
     low, high = np.percentile(found, 1, method="lower"), np.percentile(found, 99, method="higher")
     return float(found[(found >= low) & (found <= high)].mean())

@@ -200,6 +200,8 @@ class Model:
 
     def _other(self, image: jax.Array, batch: Batch) -> jax.Array:
         """For each text an image that is not its own: the nearest one before it, of another class if so wanted."""
+        if len(image) == 1:
+            raise UserError("a batch of one has no mismatched image: set config.batch_size to 2 or more")
         if self.mismatched == "example":
             return jnp.roll(image, 1, axis=0)
         number = jnp.arange(len(image))

@@ -69,8 +69,10 @@ class Model:
             for name, thousands in ((f"{size}-fade", self.fading_thousands), (str(size), self.thousands)):
                 rounds = round(1000 * at(thousands, level) / batch_size)
                 if rounds and (found or name == str(size)):
-                    paced = partial(self._game, spec, size, level, batch_size, name.endswith("fade"))
-                    found.append(Phase(name, paced(rounds), rounds=rounds, batch_size=batch_size, paced=paced))
+                    fading = name.endswith("fade")
+                    paced = partial(self._game, spec, size, level, batch_size, fading)
+                    own = {"rounds": rounds, "batch_size": batch_size, "paced": paced if fading else None}
+                    found.append(Phase(name, paced(rounds), **own))
             size, level = 2 * size, level + 1
         return found
 
