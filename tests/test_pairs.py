@@ -251,6 +251,8 @@ def test_emoji_have_their_names_kind_and_keywords_as_captions(small_emoji):
     kind = "cat face" if number % 2 else "heart"
     category = emoji.CATEGORIES[number % 3].lower()
     assert captions[0] == (f"emoji {number}", f"e {number}", f"{kind}, {category}", f"word {number}, thing")
+    for both in ("both", "vendors"):
+        assert data.load(f"emoji:{both}", "test").captions() == 2 * captions
 
 
 def test_faces_are_labelled_alike_in_both_orders(small_emoji):

@@ -1,4 +1,4 @@
-"""StackGAN's conditioning augmentation on and off: images of texts that were never seen, of both stages."""
+"""StackGAN's conditioning augmentation on and off: images of held-out texts, of both stages."""
 
 import numpy as np
 

@@ -60,17 +60,15 @@ def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) 
         vendor: _rows(arrays, (arrays["vendor"] == k) & (arrays["skin"] == "")) for k, vendor in enumerate(VENDORS)
     }
     images = {vendor: fit_all(part["image"], found.shape) for vendor, part in drawings.items()}
-    if argument in VENDORS:
-        captions = [tuple(text.split("\n")) for text in drawings[argument]["captions"]]
-        source = in_memory(found, split, images[argument], drawings[argument]["category"], CATEGORIES)
-        return replace(source, captions=lambda: captions)
-    if argument in ("both", "vendors"):
-        together = np.concatenate([images[vendor] for vendor in VENDORS])
-        if argument == "both":
-            category = np.concatenate([drawings[vendor]["category"] for vendor in VENDORS])
-            return in_memory(found, split, together, category, CATEGORIES)
-        label = np.repeat(np.arange(len(VENDORS)), [len(images[vendor]) for vendor in VENDORS])
-        return in_memory(found, split, together, label, VENDORS)
+    if argument in (*VENDORS, "both", "vendors"):
+        own = [argument] if argument in VENDORS else VENDORS
+        of = lambda name: np.concatenate([drawings[vendor][name] for vendor in own])
+        captions = [tuple(text.split("\n")) for text in of("captions")]
+        label, names = of("category"), CATEGORIES
+        if argument == "vendors":
+            label, names = np.repeat(np.arange(len(own)), [len(images[vendor]) for vendor in own]), VENDORS
+        together = np.concatenate([images[vendor] for vendor in own])
+        return replace(in_memory(found, split, together, label, names), captions=lambda: captions)
     if argument == "faces":
         faces = {vendor: _faces(part, found, images[vendor], split) for vendor, part in drawings.items()}
         return replace(faces["google"], spec=found, inputs=faces["twitter"], judged_by="emoji:vendors")
