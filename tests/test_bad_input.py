@@ -35,7 +35,7 @@ def refused(arguments: list[str], env, *words: str, **options) -> subprocess.Com
         (["--config.batch_size=abc"], ["batch_size", "int", "abc"]),
         (["--config.ema_decay=high"], ["ema_decay", "float", "high"]),
         (["--config.image_shape=8"], ["image_shape", "tuple"]),
-        (["--config.image_shape=(8.5,8,1)"], ["image_shape", "tuple", "(28, 28, 1)"]),
+        (["--config.image_shape=(8.5,8,1)"], ["image_shape is (8.5, 8, 1): write"]),
         (["--config.image_shape=(27,27,1)"], ["(27, 27, 1)", "multiples of 4"]),
         (["--config.loss=hingee"], ["hingee", "hinge"]),
         (["--config.architecture=dcgam"], ["dcgam", "dcgan"]),

@@ -1,5 +1,6 @@
 """StackGAN: its networks, its conditioning, and what the second stage takes from the first."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import jax
@@ -183,7 +184,7 @@ def test_a_batch_of_one_has_nothing_mismatched(phases):
         played[0].game.players["discriminator"].loss(first.nets, data.example(spec, 1), KEY, 0)
 
 
-def test_latents_are_drawn_with_captions(phases):
+def test_latents_are_drawn_with_captions(phases, monkeypatch):
     """Beside the same noise, other labels' captions make other images."""
     config, spec, played, first, _ = phases
     learned = Trained(config, spec, played[0].game, first, 2)
@@ -193,6 +194,11 @@ def test_latents_are_drawn_with_captions(phases):
     np.testing.assert_array_equal(learned.draw(latents), learned.draw(latents, np.zeros(4, np.int32)))
     with pytest.raises(UserError, match="a text or a label"):
         learned.sample(0, 1, label=3, text="three")
+    assert len(learned.sample(0, 1, label=3)) == 1
+    # As of a set that is read when it is needed.
+    monkeypatch.setattr(Trained, "train", replace(learned.train, arrays=None))
+    with pytest.raises(UserError, match="give a text"):
+        learned.sample(0, 1, label=3)
 
 
 def test_both_stages_are_scored_on_the_same_texts(phases, monkeypatch):

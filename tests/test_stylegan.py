@@ -278,7 +278,7 @@ def test_styles_are_mixed_as_often_as_asked():
 
 def test_each_size_has_its_own_rate():
     """Adam's first step is as long as the rate."""
-    _, _, phases = build("config.learning_rates=(0.001, 0.004)")
+    _, _, phases = build("config.learning_rates=(0.001, 0.004)", "config.thousands=(1, 2)")
     steps = {}
     for phase in phases:
         for player in phase.game.players.values():
