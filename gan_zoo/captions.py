@@ -15,6 +15,7 @@ from gan_zoo.trained import Trained
 
 SEED = 0
 EACH = 4  # images of each caption
+OF_REAL = ("text_retrieval_real", "sharpness_of_truth")
 JUDGE = "char_cnn_rnn_small"  # whose joint embedding looks at images where texts are embedded by a function
 
 
@@ -37,7 +38,7 @@ def caption_scores(trained: Trained, judge: Any, labels: np.ndarray, how: Mappin
     def made(view: str) -> np.ndarray:
         number = test.size * EACH
         parts = trained.chunks(number, np.zeros(number, np.int32), SEED, view, given)
-        return to_bytes(np.concatenate([part["image"] for part in parts]))
+        return np.concatenate([to_bytes(part["image"]) for part in parts])
 
     images = made("sample")
     found = retrieval(joint.images(images), np.repeat(text, EACH, axis=0), np.repeat(captions, EACH))
@@ -53,8 +54,13 @@ def caption_scores(trained: Trained, judge: Any, labels: np.ndarray, how: Mappin
     }
     if "stage1" in trained.views:
         values["sharpness_stage1"] = float(sharpness(made("stage1")).mean()), {"enlarged": "cubic"}
-    of_held_out = {**how, "captions": "held out", "fake_samples": len(images)}
-    scores = {name: {"value": value, **of_held_out, **own} for name, (value, own) in values.items()}
+    held_out = {"captions": "held out", **{name: value for name, value in how.items() if name != "labels"}}
+    of_made = {**held_out, "fake_samples": len(images)}
+    of_real = {**{name: value for name, value in held_out.items() if name != "averaged"}, "real_samples": test.size}
+    scores = {
+        name: {"value": value, **(of_real if name in OF_REAL else of_made), **own}
+        for name, (value, own) in values.items()
+    }
     if "stage1" in trained.views and judge.extractor is not None:
         parts = trained.chunks(len(labels), labels, SEED, "stage1")
         fake = look(judge.extractor, (to_bytes(part["image"]) for part in parts), len(labels), "first stages")

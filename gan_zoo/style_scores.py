@@ -44,8 +44,8 @@ def style_scores(
     if SEPARABILITY in metrics and judge.classifier is not None:
         noise, labels = latents_of(trained, number, SEED)
         w = styles_of(trained, noise, labels)
-        parts = [draw(trained, truncated(trained, w[i : i + BATCH]), i) for i in range(0, number, BATCH)]
-        probabilities = judge.classifier.extractor(to_bytes(np.concatenate(parts)))[1]
+        parts = (draw(trained, truncated(trained, w[i : i + BATCH]), i) for i in range(0, number, BATCH))
+        probabilities = judge.classifier.extractor(np.concatenate([to_bytes(part) for part in parts]))[1]
         own = {**judge.classifier.extractor.protocol, "attributes": probabilities.shape[1], "kept": KEPT}
         for space, latents in zip(SPACES, (noise, w), strict=True):
             value = linear_separability(latents, probabilities)

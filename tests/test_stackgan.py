@@ -226,6 +226,9 @@ def test_both_stages_are_scored_on_the_same_texts(phases, monkeypatch):
     np.testing.assert_array_equal(asked["sample"], asked["stage1"])
     assert scores["fid_stage1"]["labels"] == scores["fid"]["labels"] == "as in the training split"
     assert scores["fid_stage1"]["value"] == pytest.approx(scores["fid"]["value"])  # of the same black images
+    found, real = scores["text_retrieval"], scores["text_retrieval_real"]
+    assert found["fake_samples"] == 4 * real["real_samples"] and "averaged" in found and "labels" not in found
+    assert not {"fake_samples", "averaged", "labels"} & set(real)
 
 
 @pytest.mark.parametrize(
