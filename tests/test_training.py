@@ -54,7 +54,7 @@ def whole(env, tmp_path_factory):
     return get
 
 
-def kill_when(process, condition, seconds=120):
+def kill_when(process, condition, seconds=300):
     """Kills -9 as soon as the condition holds."""
     end = time.time() + seconds
     while process.poll() is None and not condition():
