@@ -91,7 +91,7 @@ def schedule(settings: Mapping[str, Any], turns: int) -> optax.Schedule | float:
 
 def at_rest(config: Mapping[str, Any], rounds: int) -> dict[str, int]:
     """The config's optimizers whose learning rate is 0 before the end: from which of a phase's ``rounds`` on."""
-    optimizers = {name: value for name, value in config.items() if name.endswith("_optimizer")}
+    optimizers = {name: value for name, value in config.items() if name.endswith("optimizer")}
     ends = {name: own["decay_rounds"] for name, own in optimizers.items() if own["schedule"] == "linear"}
     return {name: end for name, end in ends.items() if end < rounds}
 

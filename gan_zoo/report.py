@@ -161,7 +161,7 @@ def save_csv(file: Path, folder: Path, runs: Sequence[Run], others: Mapping[str,
 
 
 def not_done(file: Path) -> dict[str, str]:
-    """The runs that are not done by what ``save_csv`` has written: their states. None if there is no such file."""
+    """The runs that are not done by what ``save_csv`` has written: their states; {} if there is no such file."""
     if not file.exists():
         return {}
     with open(file, newline="") as lines:

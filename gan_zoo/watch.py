@@ -13,7 +13,10 @@ FALL = 0.5  # share of its best value below which coverage or recall counts as f
 SEEN = 0.2  # a best value below this says nothing yet
 FEW, GOOD = 0.25, 0.5  # shares of real images' coverage and precision: good samples that cover few are a collapse
 VANISHED = 1e-3  # share of its highest value below which a gradient counts as gone
-LOWER_IS_BETTER = {"fid", "kid", "repeated_share"}
+LOWER_IS_BETTER = {
+    *("fid", "fid_stage1", "kid", "repeated_share", "ppl_z", "ppl_w", "separability_z", "separability_w"),
+    *("l1", "cycle_l1", "mask_error", "cross_entropy", "character_mean_rank", "character_mean_rank_held_out"),
+}
 
 
 def line(

@@ -220,6 +220,8 @@ def test_best_and_last():
     assert watch.goodness("fid", history[1]) > watch.goodness("fid", history[2])  # the lower the better
     best = {"score": "fid", "value": 3.0, "step": 2, "samples": 9}
     assert watch.report(history, "fid") == {"warnings": ["w2"], "best": best}
+    for name in ("mask_error", "character_mean_rank", "ppl_w"):
+        assert watch.goodness(name, {"scores": {name: 1.0}}) > watch.goodness(name, {"scores": {name: 2.0}})
     assert watch.goodness("", history[0]) is None and "best" not in watch.report(history, "")
     with pytest.raises(UserError, match="did you mean 'fid'"):
         watch.goodness("fdi", history[0])

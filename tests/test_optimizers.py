@@ -161,8 +161,9 @@ def test_schedules_that_are_incomplete():
 
 def test_what_is_at_rest_before_the_end_is_told():
     linear = {**optimizers.COMMON, "schedule": "linear", "decay_rounds": 80}
-    config = {"rounds": 100, "a_optimizer": linear, "b_optimizer": optimizers.COMMON}
-    assert optimizers.at_rest(config, 80) == {} and optimizers.at_rest(config, 81) == {"a_optimizer": 80}
+    config = {"rounds": 100, "a_optimizer": linear, "b_optimizer": optimizers.COMMON, "optimizer": linear}
+    assert optimizers.at_rest(config, 80) == {}
+    assert optimizers.at_rest(config, 81) == {"a_optimizer": 80, "optimizer": 80}
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
