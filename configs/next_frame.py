@@ -38,7 +38,7 @@ SETTINGS = {
         "rounds": 500_000,
         "power": 1,
         "gradient_weight": 1.0,
-        "adversarial_weight": 0.05,
+        "adversarial_weight": 0.01,  # the authors' script, whose errors are means too
         "generator_optimizer": {"name": "sgd", "learning_rate": 0.04},
         "log_every": 100,
         "sample_every": 5000,

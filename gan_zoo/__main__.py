@@ -33,6 +33,7 @@ USAGE = """\
 ./launch.sh predict --workdir=DIR --output=DIR [--input=FOLDER_OF_FRAMES] [--frames=N] [--num=N] [--checkpoint=ROUND]
 ./launch.sh retrieve --workdir=DIR --query=IMAGE_OR_FOLDER [--num=N] [--output=FILE.png] [--checkpoint=ROUND]
 ./launch.sh score --workdir=DIR --input=IMAGE_OR_FOLDER [--output=FILE.csv] [--checkpoint=ROUND]
+./launch.sh restore --workdir=DIR --input=IMAGE_OR_FOLDER --output=DIR [--mask=IMAGE] [--checkpoint=ROUND]
 ./launch.sh describe [CONFIG[:DATA]] [--compile] [--config.FIELD=VALUE ...]
 ./launch.sh list
 ./launch.sh data NAME
@@ -117,7 +118,7 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
     parser.add_argument("--together", action="store_true")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--scale", default="small")
-    for name in ("metrics", "real", "fake", "extractor", "input", "query", "by"):
+    for name in ("metrics", "real", "fake", "extractor", "input", "query", "by", "mask"):
         parser.add_argument(f"--{name}")
     if command == "compare":
         parser.add_argument("more", nargs="*", default=[])

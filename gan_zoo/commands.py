@@ -37,6 +37,7 @@ def evaluate(args: argparse.Namespace, overrides: list[str]) -> None:
     from gan_zoo.devices import make_mesh, prepare
     from gan_zoo.evaluate import ALL, LEAST, METRICS, Judge, evaluate, evaluate_folder, judge_of
 
+    output = _output(args, ".json")
     metrics, extractor = args.metrics.split(",") if args.metrics else None, args.extractor or ""
     if args.num_samples is not None and args.num_samples < LEAST:
         raise UserError(f"--num-samples={args.num_samples}: scores need at least {LEAST}")
@@ -59,7 +60,7 @@ def evaluate(args: argparse.Namespace, overrides: list[str]) -> None:
             evaluation = {**(workdir.read(path / "evaluation.json") or {}), **evaluation}
             workdir.write(path / "evaluation.json", evaluation)
     if jax.process_index() == 0:
-        _report(evaluation, args.output)
+        _report(evaluation, output)
 
 
 def compare(args: argparse.Namespace, overrides: list[str]) -> None:
@@ -70,6 +71,7 @@ def compare(args: argparse.Namespace, overrides: list[str]) -> None:
     from gan_zoo import figures, trained, workdir
     from gan_zoo.compare import compare, side_by_side
 
+    output = _output(args, ".png")
     paths = [path for path in (args.config, *args.more) if path]
     found = [workdir.read(Path(path, "evaluation.json")) for path in paths]
     if len(found) < 2 or None in found:
@@ -77,11 +79,10 @@ def compare(args: argparse.Namespace, overrides: list[str]) -> None:
         raise UserError(f"no evaluation.json in {', '.join(none)}" if none else "say which runs: compare DIR DIR ...")
     rows = [(name, ["" if value is None else short(value) for value in values]) for name, values in compare(found)]
     table([["", *paths], *([name, *cells] for name, cells in rows)])
-    if args.output:
+    if output:
         pixels = side_by_side([Path(path).name for path in paths], [trained.load(path) for path in paths])
-        Path(args.output).parent.mkdir(parents=True, exist_ok=True)
-        figures.save(Path(args.output), pixels)
-        print(args.output)
+        figures.save(output, pixels)
+        print(output)
 
 
 def sample(args: argparse.Namespace, overrides: list[str]) -> None:
@@ -91,13 +92,13 @@ def sample(args: argparse.Namespace, overrides: list[str]) -> None:
     from gan_zoo import figures, trained
     from gan_zoo.styles import truncation
 
+    name = f"samples_{args.num}_seed_{args.seed}.png"
+    output = _output(args, ".png") or Path(_needs_workdir(args), "samples", name)
     learned = trained.load(_needs_workdir(args), args.checkpoint)
     if args.cutoff and args.truncation == 1:
         raise UserError("--cutoff says how many layers --truncation changes: give both")
     given = truncation(learned, args.truncation, args.cutoff) if args.truncation != 1 else None
     images = learned.sample(args.seed, args.num, args.label, args.text, given)
-    output = Path(args.output or Path(args.workdir, "samples", f"samples_{args.num}_seed_{args.seed}.png"))
-    output.parent.mkdir(parents=True, exist_ok=True)
     if images.ndim == 2:
         figures.save_points(output, images, np.zeros((0, 2)))
     else:
@@ -119,9 +120,9 @@ def upscale(args: argparse.Namespace, overrides: list[str]) -> None:
 
 
 def predict(args: argparse.Namespace, overrides: list[str]) -> None:
-    """Predicts the frames after those in a folder, or after --num of the held-out sequences."""
+    """Predicts the frames after those in a folder, or in each below it, or after --num of the held-out sequences."""
     from gan_zoo import trained
-    from gan_zoo.data.frames import PAST, read_frames
+    from gan_zoo.data.frames import read_frames
     from gan_zoo.predictions import save_predictions
 
     if not args.output:
@@ -132,7 +133,7 @@ def predict(args: argparse.Namespace, overrides: list[str]) -> None:
     if "predictions" not in learned.views:
         raise UserError(f"{learned.config.model} predicts no frames")
     if args.input:
-        sequences = {Path(args.input).name or "frames": read_frames(Path(args.input), learned.test.spec.shape)[-PAST:]}
+        sequences = read_frames(Path(args.input), learned.spec.shape[-1])
     else:
         test = learned.test
         sequences = {f"held_out_{i}": test.sequence(i) for i in trained.spread(min(args.num, test.size), test.size)}
@@ -148,11 +149,10 @@ def retrieve(args: argparse.Namespace, overrides: list[str]) -> None:
 
     if not args.query or args.num < 1:
         raise UserError("say for which image, or folder of them: --query=IMAGE_OR_FOLDER, and --num of 1 or more")
+    output = _output(args, ".png") or Path(_needs_workdir(args), "samples", "retrieved.png")
     learned = trained.load(_needs_workdir(args), args.checkpoint)
     files, images = read_all(Path(args.query), learned.spec.shape)
     near, distances = nearest(learned, images, args.num)
-    output = Path(args.output or Path(args.workdir, "samples", "retrieved.png"))
-    output.parent.mkdir(parents=True, exist_ok=True)
     found = learned.train.take(near.ravel())
     figures.save(output, beside(images, found["image"]))
     names = learned.train.class_names or range(learned.spec.classes)
@@ -181,8 +181,7 @@ def project(args: argparse.Namespace, overrides: list[str]) -> None:
     from gan_zoo.data.image_folder import read_all
     from gan_zoo.style_pictures import save_projections
 
-    if not args.input or not args.output:
-        raise UserError("say which image or folder, and where to: --input=IMAGE_OR_FOLDER --output=DIR")
+    _needs_places(args)
     learned = trained.load(_needs_workdir(args), args.checkpoint)
     files, images = read_all(Path(args.input), learned.spec.shape)
     for file in save_projections(
@@ -199,22 +198,33 @@ def score(args: argparse.Namespace, overrides: list[str]) -> None:
 
     if not args.input:
         raise UserError("say which image, or folder of them: --input=IMAGE_OR_FOLDER")
+    output = _output(args, ".csv")
     learned = trained.load(_needs_workdir(args), args.checkpoint)
     files, images = read_all(Path(args.input), learned.spec.shape)
     found = sorted(zip(errors(learned, images).tolist(), map(str, files), strict=True), reverse=True)
     rows = [["image", "mean squared error"], *([file, f"{error:.6g}"] for error, file in found)]
     table(rows)
-    if args.output:
-        with open(args.output, "w", newline="") as file:
+    if output:
+        with output.open("w", newline="") as file:
             csv.writer(file).writerows(rows)
+
+
+def restore(args: argparse.Namespace, overrides: list[str]) -> None:
+    """What an autoencoder makes of an image, or a folder of them: without noise, or with holes filled in."""
+    from gan_zoo import trained
+    from gan_zoo.translate import restore_files
+
+    _needs_places(args)
+    learned, mask = trained.load(_needs_workdir(args), args.checkpoint), Path(args.mask) if args.mask else None
+    for place in restore_files(learned, Path(args.input), Path(args.output), mask):
+        print(place)
 
 
 def _make(args: argparse.Namespace, view: str) -> None:
     from gan_zoo import trained
     from gan_zoo.translate import make_files
 
-    if not args.input or not args.output:
-        raise UserError("say which image or folder, and where to: --input=IMAGE_OR_FOLDER --output=DIR")
+    _needs_places(args)
     learned = trained.load(_needs_workdir(args), args.checkpoint)
     for place in make_files(learned, view, Path(args.input), Path(args.output)):
         print(place)
@@ -260,7 +270,23 @@ def _needs_workdir(args: argparse.Namespace) -> Path:
     return Path(args.workdir)
 
 
-def _report(evaluation: dict, output: str | None = None) -> None:
+def _needs_places(args: argparse.Namespace) -> None:
+    if not args.input or not args.output:
+        raise UserError("say which image or folder, and where to: --input=IMAGE_OR_FOLDER --output=DIR")
+
+
+def _output(args: argparse.Namespace, kind: str) -> Path | None:
+    """The file that is to be written, if one was named: told before minutes of work if it cannot be."""
+    if not args.output:
+        return None
+    path = Path(args.output)
+    if path.suffix.lower() != kind:
+        raise UserError(f"--output={path}: name a file that ends in {kind}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _report(evaluation: dict, output: Path | None = None) -> None:
     """A table on the screen: the score, the floor that held-out real images have, and the score of as many fakes."""
     rows = [["", "value", "floor", "at as many", "images"]]
     for name, score in evaluation["scores"].items():
@@ -274,7 +300,7 @@ def _report(evaluation: dict, output: str | None = None) -> None:
     if "best" in evaluation:
         print(f"best checkpoint: {json.dumps(evaluation['best'])}")
     if output:
-        Path(output).write_text(json.dumps(evaluation, indent=2) + "\n")
+        output.write_text(json.dumps(evaluation, indent=2) + "\n")
 
 
 COMMANDS = {
@@ -290,6 +316,7 @@ COMMANDS = {
     "predict": predict,
     "retrieve": retrieve,
     "score": score,
+    "restore": restore,
     "styles": styles,
     "project": project,
     "describe": describe,

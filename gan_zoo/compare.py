@@ -45,7 +45,7 @@ def side_by_side(names: Sequence[str], runs: Sequence[Trained]) -> np.ndarray:
     if not first.game.given:
         parts = [run.sample(num=ROWS * COLUMNS).reshape(ROWS, COLUMNS, *run.spec.shape) for run in runs]
         return figures.headed(figures.grid(np.concatenate(parts, axis=1)), names)
-    if any(run.config.dataset != first.config.dataset or not run.spec.input_shape for run in runs):
+    if any(run.config.dataset != first.config.dataset or run.game.given != "input" for run in runs):
         raise UserError(f"the runs learned from different data, or make no images of images: {all_of_them}")
     batch = first.examples(ROWS)
     columns = [batch["input"], *(run.make("sample", batch["input"]) for run in runs)]

@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import inspect
 import json
+import math
 import runpy
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,7 +53,22 @@ RUN = {
     "best_score": "",  # the checkpoint with the best such score is kept
     "init_from": "",  # folder of another run whose networks this one starts from
 }
-COUNTS = ("rounds", "rounds_per_dispatch", "seeds", "batch_size", "log_every", "eval_samples")
+# What fields of these names, or with these endings, may be, whatever they belong to.
+MANY = 2**31 - 1
+RANGES = {
+    (1, MANY): (
+        *("rounds", "rounds_per_dispatch", "seeds", "log_every", "eval_samples", "batch_sizes", "_size", "_turns"),
+        *("width", "dense", "code", "base", "largest", "features", "layers", "halvings", "kernel", "group"),
+        *("categories", "captions", "hidden"),
+    ),
+    (10, MANY): ("watch_samples",),  # fewer cannot be scored
+    (0, 2**63 - 1): ("seed", "pool_size", "_every", "blocks", "squares_first", "curriculum_rounds"),
+    (0, math.inf): (
+        *("learning_rate", "learning_rates", "weight", "_weight", "beta", "drift", "thousands", "fading_thousands"),
+        *("rotation", "scale", "shift", "jitter"),
+    ),
+    (0, 1): ("ema_decay", "average_decay", "dropout", "dropout_input", "dropout_hidden", "mixing", "flip", "colours"),
+}
 RESULT = ("rounds", "eval_samples", "extractor", "best_score")  # with another one, a finished run is scored again
 FREE = (*RESULT, "watch_samples")  # may change when a run is resumed
 PRECISIONS = ("float32", "bfloat16", "float64")
@@ -187,22 +203,13 @@ def _buildable(model: Any, spec: data.Spec, config: ConfigDict) -> list[Phase]:
 
 
 def _check_ranges(config: ConfigDict) -> None:
+    limits = {name: limits for limits, names in RANGES.items() for name in names}
     for name, value in flatten(config).items():
         last = name.rpartition(".")[2]
-        if isinstance(value, tuple):
-            continue
-        if last in COUNTS or last.endswith(("_turns", "_size")) and last != "pool_size":
-            low, high = 1, 2**31 - 1
-        elif last.endswith("_every") or last in ("seed", "learning_rate", "pool_size"):
-            low, high = 0, float("inf") if last == "learning_rate" else 2**63 - 1
-        elif last == "watch_samples":
-            low, high = 10, 2**31 - 1  # fewer cannot be scored
-        elif last == "ema_decay":
-            low, high = 0, 1
-        else:
-            continue
-        if not low <= value <= high:
-            raise UserError(f"config.{name} is {value}: it must be from {low} to {high}")
+        found = limits.get(last) or next((limits[end] for end in limits if end[0] == "_" and last.endswith(end)), None)
+        for number in value if isinstance(value, tuple) else (value,):
+            if found and isinstance(number, int | float) and not found[0] <= number <= found[1]:  # nan lies nowhere
+                raise UserError(f"config.{name} is {value}: it must be from {found[0]} to {found[1]}")
 
 
 def to_json(config: ConfigDict) -> dict[str, Any]:

@@ -60,6 +60,7 @@ CORRUPTIONS: dict[str, Callable[[jax.Array, jax.Array, float], Corrupted]] = {
     f.__name__: f for f in (none, gaussian, masking, salt_and_pepper, pixels, centre, square)
 }
 HOLES = ("pixels", "centre", "square")  # those that say what is missing
+SHARES = (*HOLES, "masking", "salt_and_pepper")  # those whose level is a share of the image
 
 
 def _uniform(rng: jax.Array, images: jax.Array) -> jax.Array:

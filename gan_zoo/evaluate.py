@@ -185,8 +185,6 @@ def evaluate(
         UserError: what is asked for cannot be had.
     """
     config = trained.config
-    if pictures:
-        pictures.mkdir(parents=True, exist_ok=True)  # people tidy their runs
     for metric in metrics:
         choose("metric", metric, ALL)
     if samples and samples < LEAST:

@@ -49,12 +49,14 @@ def headed(pixels: np.ndarray, titles: Sequence[str]) -> np.ndarray:
 
 
 def save(path: Path, pixels: np.ndarray) -> None:
-    """Writes uint8 [H, W, 3] as a PNG."""
+    """Writes uint8 [H, W, 3] as a PNG, in a folder that is made: people tidy their runs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
 
 
 def save_points(path: Path, made: np.ndarray, real: np.ndarray) -> None:
     """Writes generated points [N, 2] over real ones [M, 2] as a PNG; of points [N, 1] their histograms."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 5), dpi=100)

@@ -58,7 +58,7 @@ class Game:
         titles: view -> the titles of its columns.
         ema: network -> decay for each round of the average that views and scores see.
         inherits: network -> the network of the phase before that it begins as, where it is another one.
-        given: whether views start from real images: their batches are held-out examples.
+        given: what of a held-out example "sample" starts from, "image" or "input"; "" where it starts from noise.
         one_size: whether networks take images of the trained size alone.
         about: what scores of this game should say of it.
         named: scores that are called otherwise for this game: general name -> its own.
@@ -77,7 +77,7 @@ class Game:
     titles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ema: Mapping[str, float] = field(default_factory=dict)
     inherits: Mapping[str, str] = field(default_factory=dict)
-    given: bool = False
+    given: str = ""
     one_size: bool = False
     about: Mapping[str, str] = field(default_factory=dict)
     named: Mapping[str, str] = field(default_factory=dict)

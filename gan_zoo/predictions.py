@@ -11,21 +11,26 @@ from gan_zoo import figures
 from gan_zoo.data.frames import LATER, PAST
 from gan_zoo.data.images import to_bytes
 from gan_zoo.metrics.images import gradient_sharpness, psnr, ssim
-from gan_zoo.trained import MADE, Trained, spread
+from gan_zoo.trained import Trained, at_once, spread
+from gan_zoo.translate import padded
 
-AT_ONCE = 4 * MADE  # sequences
+AT_ONCE = 256  # sequences that are held at once, of small frames
 MILLISECONDS = 200  # that a frame is shown
 
 
 def predicted(trained: Trained, past: np.ndarray, number: int) -> np.ndarray:
     """The ``number`` frames after ``past`` uint8 [N, PAST, H, W, C]: uint8 [N, number, H, W, C].
 
-    Each is made of the PAST before it, true or predicted.
+    Each is made of the PAST before it, true or predicted. Frames of another size than the run's are mirrored at the
+    right and lower border up to one that the network can take, and cut back.
     """
+    height, width = past.shape[2:4]
+    if past.shape[2:] != trained.test.spec.shape:
+        past = padded(past, trained.test.spec.shape)
     frames = list(np.moveaxis(past, 1, 0) / np.float32(127.5) - 1)
     for _ in range(number):
         frames.append(trained.make("sample", np.concatenate(frames[-PAST:], axis=-1)))
-    return to_bytes(np.stack(frames[PAST:], axis=1))
+    return to_bytes(np.stack(frames[PAST:], axis=1)[:, :, :height, :width])
 
 
 def prediction_scores(trained: Trained, number: int, how: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,8 +44,9 @@ def prediction_scores(trained: Trained, number: int, how: Mapping[str, Any]) -> 
     test = trained.test
     chosen = spread(min(number, test.size), test.size)
     found: dict[str, list[list[float]]] = {}  # score -> frame -> each sequence's
-    for start in range(0, len(chosen), AT_ONCE):
-        sequences = [test.sequence(i) for i in chosen[start : start + AT_ONCE]]
+    size = at_once(test.spec.shape, AT_ONCE)
+    for start in range(0, len(chosen), size):
+        sequences = [test.sequence(i) for i in chosen[start : start + size]]
         made = predicted(trained, np.stack([sequence[:PAST] for sequence in sequences]), LATER)
         for frame in range(LATER):
             long = [i for i, sequence in enumerate(sequences) if len(sequence) > PAST + frame]

@@ -13,9 +13,9 @@ from gan_zoo.data import Source
 from gan_zoo.data.images import to_bytes
 from gan_zoo.errors import UserError
 from gan_zoo.metrics.images import psnr, sharpness
-from gan_zoo.trained import Trained, spread
+from gan_zoo.trained import Trained, at_once, spread
 
-AT_ONCE = 500  # images
+AT_ONCE = 500  # images, small ones
 NEIGHBOURS = 10
 WINDOW = np.ones((3, 3, 1))
 Values = dict[str, tuple[float, dict[str, Any]]]  # score -> value, and what its protocol adds
@@ -57,15 +57,32 @@ def reconstruction_scores(trained: Trained, number: int, how: Mapping[str, Any])
 
 
 def errors(trained: Trained, images: np.ndarray) -> np.ndarray:
-    """Mean square of what an autoencoder makes of images uint8 [N, H, W, C], less these, in [0, 1]: [N].
+    """Mean square of what an autoencoder makes of images uint8 [N, H, W, C] as they are, less these, in [0, 1]: [N].
 
     High for what is unlike the training images.
 
     Raises:
         UserError: the run is no autoencoder.
     """
-    found = _in_parts(lambda images, part: _probe(trained, "restore", images, part), images)
-    return squares(to_bytes(found["image"]), images)
+    return squares(restored(trained, images), images)
+
+
+def restored(trained: Trained, images: np.ndarray, missing: np.ndarray | None = None) -> np.ndarray:
+    """What an autoencoder makes of images uint8 [N, H, W, C] as they are: without noise, without holes of its own.
+
+    Args:
+        missing: bool [H, W, 1], where there is something to be filled in; elsewhere the images stay as they are.
+
+    Raises:
+        UserError: the run is no autoencoder.
+    """
+
+    def make(images: np.ndarray, _: int) -> dict[str, np.ndarray]:
+        given = images if missing is None else np.where(missing, np.float32(0), images)  # gray, as in training
+        return {"image": decoded(trained, _probe(trained, "code", given, 0))}
+
+    made = to_bytes(_in_parts(make, images)["image"])
+    return made if missing is None else np.where(missing, made, images)
 
 
 def squares(made: np.ndarray, images: np.ndarray) -> np.ndarray:
@@ -95,8 +112,9 @@ def nearest(trained: Trained, images: np.ndarray, number: int) -> tuple[np.ndarr
         Which they are, int [N, number], and their Euclidean distances [N, number].
     """
     wanted, train = codes(trained, images), trained.train
-    starts = range(0, train.size, 20 * AT_ONCE)
-    parts = [train.take(np.arange(start, min(start + 20 * AT_ONCE, train.size)))["image"] for start in starts]
+    size = 20 * at_once(train.spec.shape, AT_ONCE)
+    starts = range(0, train.size, size)
+    parts = (train.take(np.arange(start, min(start + size, train.size)))["image"] for start in starts)
     known = np.concatenate([codes(trained, part) for part in parts])
     distances, near = NearestNeighbors(n_neighbors=min(number, train.size)).fit(known).kneighbors(wanted)
     return near, distances
@@ -117,22 +135,26 @@ def _probe(trained: Trained, name: str, images: np.ndarray, seed: int) -> Any:
 
 def _in_parts(make: Callable[[np.ndarray, int], Mapping[str, np.ndarray]], images: np.ndarray) -> dict[str, np.ndarray]:
     """What is made of images uint8 [N, H, W, C], given in [-1, 1] and in numbered parts of one size."""
-    parts = []
-    for start in range(0, len(images), AT_ONCE):
-        part = images[start : start + AT_ONCE]
-        made = make(
-            np.resize(part, (min(AT_ONCE, len(images)), *part.shape[1:])) / np.float32(127.5) - 1, start // AT_ONCE
-        )
+    parts, size = [], min(len(images), at_once(images.shape[1:], AT_ONCE))
+    for number, start in enumerate(range(0, len(images), size)):
+        part = images[start : start + size]
+        made = make(np.resize(part, (size, *part.shape[1:])) / np.float32(127.5) - 1, number)
         parts.append({name: np.asarray(x)[: len(part)] for name, x in made.items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _in_holes(made: np.ndarray, truth: np.ndarray, missing: np.ndarray, train: Source) -> Values:
-    """Error where something was missing, and that of the mean training image."""
+    """Error and sharpness where something was missing, beside those of the mean training image and of the truth."""
     mean = data.mean_image(train)
     where = np.broadcast_to(missing, truth.shape) > 0
     error = lambda image: float(np.mean((((image - truth.astype(np.float64)) / 255) ** 2)[where]))
-    return {"mask_error": (error(made), {}), "mask_error_of_mean": (error(mean), {})}
+    values: Values = {"mask_error": (error(made), {}), "mask_error_of_mean": (error(mean), {})}
+    own = {"sharpness": "luma differences of neighbouring pixels that are both missing"}
+    for name, images in (("mask_sharpness", made), ("mask_sharpness_of_truth", truth)):
+        each = sharpness(images, missing[..., 0] > 0)
+        if np.isfinite(each).any():  # scattered pixels may have no neighbours
+            values[name] = float(np.nanmean(each)), own
+    return values
 
 
 def _precision(trained: Trained, truth: Mapping[str, np.ndarray]) -> float:

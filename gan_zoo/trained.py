@@ -125,7 +125,7 @@ class Trained:
     @property
     def at_once(self) -> int:
         """How many samples are made at once: fewer of large images."""
-        return max(1, min(CHUNK, PIXELS // math.prod(self.shape[:2])))
+        return at_once(self.shape, CHUNK)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -250,12 +250,12 @@ class Trained:
         Raises:
             UserError: the game has no such view.
         """
-        if view not in self.views or not (self.spec.input_shape or view not in TRANSLATE):
+        if view not in self.views or (view in TRANSLATE and self.game.given != "input"):
             raise UserError(f"{self.config.model} cannot {MAKE[view][1]}")
-        made = []
-        for number, start in enumerate(range(0, len(images), MADE)):
-            part = images[start : start + MADE]
-            whole = np.resize(part, (min(MADE, len(images)), *part.shape[1:]))  # of one shape: one program
+        made, size = [], min(len(images), at_once(images.shape[1:], MADE))
+        for number, start in enumerate(range(0, len(images), size)):
+            part = images[start : start + size]
+            whole = np.resize(part, (size, *part.shape[1:]))  # of one shape: one program
             key = jax.random.fold_in(jax.random.key(seed), number)
             found = self.views[view](self.nets, {MAKE[view][0]: whole.astype(self.dtype)}, key)["image"]
             made.append(np.asarray(found)[: len(part)])
@@ -273,6 +273,11 @@ class Trained:
         batch = data.example(self.spec, self.at_once, self.dtype)
         parts = [score(self.nets, batch, jax.random.fold_in(key, i)) for i in range(-(-num // self.at_once))]
         return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
+
+
+def at_once(shape: tuple[int, ...], most: int) -> int:
+    """How many images of a shape are held or made at once: fewer of large ones."""
+    return max(1, min(most, PIXELS // math.prod(shape[:2])))
 
 
 def spread(number: int, size: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Translates and enlarges people's own images with a trained run."""
+"""Translates, enlarges and restores people's own images with a trained run."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from gan_zoo.corruptions import HOLES
 from gan_zoo.data.image_folder import every_of, open_image
 from gan_zoo.data.images import from_array, to_bytes
 from gan_zoo.errors import UserError
+from gan_zoo.reconstructions import restored
 from gan_zoo.trained import MAKE, TRANSLATE, Trained
 
 
@@ -22,27 +24,61 @@ def make_files(trained: Trained, view: str, given: Path, output: Path) -> Iterat
     Raises:
         UserError: no such image or folder, or the run has no such view.
     """
-    if given.is_file():
-        files, root = [given], given.parent
-    else:
-        files, root = [file for file, _ in every_of(given)], given
+    spec = trained.spec
+    shape = spec.input_shape if MAKE[view][0] == "input" and spec.input_shape else spec.shape
+    if shape[-1] > 3:
+        raise UserError("this run makes frames of several others: use ./launch.sh predict")
+    for file, place in _places(given, output):
+        image = np.asarray(_opened(file, shape))
+        _made(trained, view, image.reshape(*image.shape[:2], shape[-1]), shape).save(place)
+        yield place
+
+
+def restore_files(trained: Trained, given: Path, output: Path, mask: Path | None = None) -> Iterator[Path]:
+    """Writes what an autoencoder makes of an image, or of each in a folder and below it, as PNG; yields the new files.
+
+    Images are resized to the size of the training, and back; where there is a ``mask``, a picture that is white where
+    something is missing, only that is filled in.
+
+    Raises:
+        UserError: no such image or folder, the run is no autoencoder, or needs a mask, or has no use for one.
+    """
+    if "decode" not in trained.game.probes:
+        raise UserError(f"{trained.config.model} restores no images: name the run of an autoencoder")
+    corruption, shape = trained.config.corruption, trained.spec.shape
+    if corruption in HOLES and mask is None:
+        raise UserError("this run fills holes in: say where by --mask=IMAGE, white where something is missing")
+    if corruption not in HOLES and mask is not None:
+        raise UserError(f"this run fills no holes in (config.corruption={corruption}): leave --mask out")
+    white = open_image(mask).convert("L").point(lambda level: 255 * (level > 127)) if mask else None
+    for file, place in _places(given, output):
+        image, missing = _opened(file, shape), None
+        if white:
+            hole = white.resize(image.size, Image.Resampling.NEAREST)
+            image.paste(Image.new(image.mode, image.size, "#808080"), mask=hole)  # so nothing of it leaks out
+            missing = np.asarray(white.resize(shape[1::-1], Image.Resampling.NEAREST))[..., None] > 0
+        small = np.asarray(image.resize(shape[1::-1], Image.Resampling.LANCZOS)).reshape(1, *shape)
+        made = from_array(restored(trained, small, missing)[0]).resize(image.size, Image.Resampling.LANCZOS)
+        (Image.composite(made, image, hole) if white else made).save(place)
+        yield place
+
+
+def _places(given: Path, output: Path) -> list[tuple[Path, Path]]:
+    """An image, or all in a folder and below it, and where each goes to, in folders that are made."""
+    files, root = ([given], given.parent) if given.is_file() else ([file for file, _ in every_of(given)], given)
     places = [output / file.relative_to(root).with_suffix(".png") for file in files]
     if len(set(places)) < len(places):
         twice = next(place for place in places if places.count(place) > 1)
         raise UserError(f"two images in {given} would both become {twice}: rename one")
     if {place.absolute() for place in places} & {file.absolute() for file in files}:
         raise UserError(f"{output} holds the images themselves: name another folder by --output")
-    spec = trained.spec
-    shape = spec.input_shape if MAKE[view][0] == "input" and spec.input_shape else spec.shape
-    if shape[-1] > 3:
-        raise UserError("this run makes frames of several others: use ./launch.sh predict")
-    for file, place in zip(files, places, strict=True):
-        image = np.asarray(open_image(file).convert("L" if shape[-1] == 1 else "RGB"))
-        image = image.reshape(*image.shape[:2], shape[-1])
-        made = _made(trained, view, image, shape)
+    for place in places:
         place.parent.mkdir(parents=True, exist_ok=True)
-        made.save(place)
-        yield place
+    return list(zip(files, places, strict=True))
+
+
+def _opened(file: Path, shape: tuple[int, ...]) -> Image.Image:
+    return open_image(file).convert("L" if shape[-1] == 1 else "RGB")
 
 
 def _made(trained: Trained, view: str, image: np.ndarray, shape: tuple[int, ...]) -> Image.Image:
@@ -50,13 +86,13 @@ def _made(trained: Trained, view: str, image: np.ndarray, shape: tuple[int, ...]
         fitted = np.asarray(from_array(image).resize(shape[1::-1], Image.Resampling.LANCZOS)).reshape(shape)
         made = from_array(to_bytes(trained.make(view, fitted[None] / 127.5 - 1)[0]))
         return made.resize(image.shape[1::-1], Image.Resampling.LANCZOS)
-    padded = _padded(image, shape) if view in TRANSLATE else image
-    made = trained.make(view, padded[None] / 127.5 - 1)[0]
-    scale = made.shape[0] // padded.shape[0]
+    given = padded(image[None], shape) if view in TRANSLATE else image[None]
+    made = trained.make(view, given / 127.5 - 1)[0]
+    scale = made.shape[0] // given.shape[1]
     return from_array(to_bytes(made[: scale * image.shape[0], : scale * image.shape[1]]))
 
 
-def _padded(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The image mirrored up to a multiple of the largest power of two in the height and width of ``shape``."""
-    fill = [-side % (trained & -trained) for side, trained in zip(image.shape, shape[:2], strict=False)]
-    return np.pad(image, [(0, fill[0]), (0, fill[1]), (0, 0)], mode="symmetric")
+def padded(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Images [..., H, W, C] mirrored up to multiples of the largest powers of two in a shape's height and width."""
+    fill = [-side % (trained & -trained) for side, trained in zip(images.shape[-3:], shape[:2], strict=False)]
+    return np.pad(images, [*[(0, 0)] * (images.ndim - 3), (0, fill[0]), (0, fill[1]), (0, 0)], mode="symmetric")

@@ -12,7 +12,6 @@ from gan_zoo.metrics.classifier import Classifier, classifier, trained_on
 from gan_zoo.metrics.images import sharpness, ssim
 from gan_zoo.metrics.neighbours import precision_recall_density_coverage
 from gan_zoo.trained import TRANSLATE, Trained
-from gan_zoo.two_domains import GENERATORS
 
 NEIGHBOURS = 5
 Values = dict[str, tuple[float, dict[str, Any]]]  # score -> value, and what its protocol adds
@@ -25,7 +24,7 @@ def translation_scores(trained: Trained, number: int, how: Mapping[str, Any]) ->
     where one is, there is no way back and no cycle_l1.
     """
     spec = trained.spec
-    if not spec.input_shape:
+    if trained.game.given != "input":
         return {}
     test = trained.test
     if test.sequence is not None:
@@ -41,9 +40,9 @@ def translation_scores(trained: Trained, number: int, how: Mapping[str, Any]) ->
         cycles = [np.abs(trained.make(view, way["made"]) - way["given"]).mean() for way, view in again]
         values["cycle_l1"] = float(np.mean(cycles)), {}
     images = len(spec.shape) == 3  # modes of points are counted elsewhere
-    if images and (test.inputs is not None or set(GENERATORS) <= set(trained.nets)):
+    if images and (train.inputs is not None or "back" in trained.game.views):
         values |= _unpaired(ways, train, _judge(train, test))
-    if test.inputs is not None and "back" in trained.game.views and "label" in test.inputs.take(np.arange(1)):
+    if "back" in trained.game.views and test.inputs is not None and "label" in (test.inputs.arrays or ()):
         values |= _characters(trained, train, test)
     if test.inputs is None:  # the counterpart is known
         values |= _nearness(ways, train, cycles="back" in trained.game.views)
@@ -79,13 +78,13 @@ def _judge(train: Source, test: Source) -> Classifier:
 
 def _unpaired(ways: list[dict[str, np.ndarray]], train: Source, judge: Classifier) -> Values:
     """What an independent classifier of the two domains sees in the translations."""
-    own, train = {**judge.extractor.protocol}, domains(train)
+    own = {**judge.extractor.protocol}
     values = {"domain_classifier_accuracy": (judge.accuracy, {**own, "real_samples": judge.test_images})}
     rates, covered = [], []
-    for domain, way in zip((1, 0), ways, strict=False):
+    for domain, way in zip((1, 0), ways, strict=False):  # that it is translated to
         features, classes = judge.extractor(to_bytes(way["made"]))
         rates.append(float((classes.argmax(axis=1) == domain).mean()))
-        covered.append(_coverage(judge, train.arrays["image"][train.arrays["label"] == domain], features))
+        covered.append(_coverage(judge, *sides(train)[domain], features))
     values["translated_accuracy"] = float(np.mean(rates)), {**own, "each_way": rates}
     values["coverage"] = float(np.mean(covered)), {**own, "each_way": covered, "k": NEIGHBOURS, "of": "training images"}
     return values
@@ -116,16 +115,30 @@ def _characters(trained: Trained, train: Source, test: Source) -> Values:
     return values
 
 
-def _coverage(judge: Classifier, real: np.ndarray, fake: np.ndarray) -> float:
-    number = min(len(real), len(fake))
-    real = judge.extractor(real[np.random.default_rng(0).permutation(len(real))[:number]])[0]
+def _coverage(judge: Classifier, real: Source, key: str, fake: np.ndarray) -> float:
+    number = min(real.size, len(fake))
+    chosen = np.random.default_rng(0).permutation(real.size)[:number]
+    real = judge.extractor(real.take(chosen)[key])[0]
     return precision_recall_density_coverage(real, fake[:number], NEIGHBOURS)["coverage"]
 
 
+def sides(source: Source) -> tuple[tuple[Source, str], tuple[Source, str]]:
+    """Where the images of domain A, and of B, are: a source and what its examples call them."""
+    return (source, "input") if source.inputs is None else (source.inputs, "image"), (source, "image")
+
+
 def domains(source: Source) -> Source:
-    """The images of both domains, labelled 0 (inputs) and 1 (images)."""
-    inputs = source.arrays["input"] if source.inputs is None else source.inputs.arrays["image"]
-    images = source.arrays["image"]
-    spec = Spec(f"{source.spec.name}/domains", source.spec.shape, 2)
-    label = np.repeat([0, 1], [len(inputs), len(images)])
-    return data.in_memory(spec, source.split, np.concatenate([inputs, images]), label)
+    """The images of both domains, labelled 0 (inputs) and 1 (images); in memory where both are."""
+    (first, key), (second, _) = sides(source)
+
+    def take(numbers: np.ndarray) -> dict[str, np.ndarray]:
+        label = (numbers >= first.size).astype(np.int32)
+        image = np.empty((len(numbers), *source.spec.shape), np.uint8)
+        image[label == 0] = first.take(numbers[label == 0])[key]
+        image[label == 1] = second.take(numbers[label == 1] - first.size)["image"]
+        return {"image": image, "label": label}
+
+    spec, size = Spec(f"{source.spec.name}/domains", source.spec.shape, 2), first.size + second.size
+    if first.arrays is None or second.arrays is None:
+        return Source(spec, source.split, size, take, None)
+    return data.in_memory(spec, source.split, *take(np.arange(size)).values())

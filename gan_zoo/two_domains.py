@@ -23,7 +23,7 @@ def check(member: str, spec: Spec) -> None:
     if not spec.input_shape:
         raise UserError(
             f"{member} learns from two domains, and {spec.name} is one: take unpaired:PATH_A,PATH_B, "
-            "domains:DATA:A:B or emoji:twitter+google"
+            "domains:DATA:A:B, emoji:twitter+google or emoji:faces"
         )
     if spec.input_shape != spec.shape:
         raise UserError(
@@ -49,7 +49,7 @@ def game(
     """The players' game, seen through averages of the generators if ``ema_decay`` is not 0."""
     ema = {name: ema_decay for name in GENERATORS if ema_decay}
     titles = {"translations": TITLES if both_ways else TITLES[:2]}
-    return Game(init, players, _views(generator, both_ways), ema=ema, titles=titles, given=True)
+    return Game(init, players, _views(generator, both_ways), ema=ema, titles=titles, given="input")
 
 
 def _views(generator: nn.Module, both_ways: bool) -> dict[str, View]:

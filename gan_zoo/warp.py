@@ -66,7 +66,10 @@ def random_warp(
 
 
 def tinted(rng: jax.Array, images: jax.Array, most: float) -> jax.Array:
-    """Images [B, H, W, C] whose channels are scaled by 1 ± ``most`` and moved by ± ``most``, each sample by itself."""
+    """Images [B, H, W, C] in [-1, 1], their channels scaled by 1 ± ``most`` and moved by ± ``most``, each by itself.
+
+    So ``most`` is a share of the contrast, and of half the range.
+    """
     if not most:
         return images
     uniform = draw(jax.random.uniform, rng, {"image": images}, 1, 1, images.shape[-1], 2)

@@ -2,25 +2,29 @@
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import median_filter
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 from tools import PROJECT, noise, shrunk, write_image
 
 from gan_zoo import config as configs
-from gan_zoo import data, losses
+from gan_zoo import data, evaluate, losses
 from gan_zoo.__main__ import main
 from gan_zoo.corruptions import CORRUPTIONS
+from gan_zoo.data.images import to_bytes
 from gan_zoo.errors import UserError
-from gan_zoo.reconstructions import codes, decoded, errors, nearest, reconstruction_scores
+from gan_zoo.reconstructions import codes, decoded, errors, nearest, reconstruction_scores, restored
 from gan_zoo.registry import find
 from gan_zoo.step import new_state
-from gan_zoo.trained import Trained
+from gan_zoo.trained import Trained, load
+from gan_zoo.translations import translation_scores
 
 KEY = jax.random.key(0)
 
@@ -118,6 +122,76 @@ def test_the_variational_loss_is_the_negative_elbo():
     )
 
 
+def known_code(deviation=0.7, mean=0.4):
+    """A VAE whose code is the same normal distribution for every image, and whose first pixel's logit is z[0]."""
+    run = trained("config.encoder.hidden=()", "config.decoder.hidden=()", "config.latent_size=3", name="vae")
+    nets = jax.tree.map(jnp.zeros_like, run.nets)
+    encoder, decoder = (nets[name]["params"]["Dense_0"] for name in ("encoder", "decoder"))
+    encoder["bias"] = jnp.array([mean, 0.0, -1.0, 2 * np.log(deviation), 0.0, 1.0])
+    decoder["kernel"] = decoder["kernel"].at[0, 0].set(1.0)
+    run.nets = nets
+    return run
+
+
+def test_codes_are_drawn_from_their_distribution():
+    """Of black images the first pixel costs softplus(z[0]) and each other one log 2, so z can be told."""
+    run, number = known_code(), 4000
+    black = np.full((number, 8, 8, 1), -1, np.float32)
+    found = run.probe("nats", black)
+    z = np.log(np.expm1(np.asarray(found["cross_entropy"], np.float64) - 63 * np.log(2)))
+    assert z.mean() == pytest.approx(0.4, abs=0.04) and z.std() == pytest.approx(0.7, abs=0.03)
+    kl = sum((m**2 + np.exp(v) - 1 - v) / 2 for m, v in ((0.4, 2 * np.log(0.7)), (0, 0), (-1, 1)))
+    np.testing.assert_allclose(found["kl"], kl, rtol=1e-5)
+    np.testing.assert_allclose(found["elbo"], -found["cross_entropy"] - kl, rtol=1e-5)
+    # In training too: the mean of softplus(z), which is not softplus of the mean.
+    _, (_, metrics) = run.game.players["autoencoder"].loss(run.nets, {"image": jnp.asarray(black)}, KEY, 0)
+    wide = known_code(deviation=3.0)
+    _, (_, wider) = wide.game.players["autoencoder"].loss(wide.nets, {"image": jnp.asarray(black)}, KEY, 0)
+    for metric, deviation in ((metrics, 0.7), (wider, 3.0)):
+        expected = np.logaddexp(0, 0.4 + deviation * np.random.default_rng(0).normal(size=200_000)).mean()
+        assert float(metric["reconstruction"]) * 64 - 63 * np.log(2) == pytest.approx(expected, rel=0.05)
+
+
+def test_nats_of_a_plain_one_are_cross_entropies_of_whole_images():
+    run = trained("config.loss=bce")
+    run.nets = {**run.nets, "decoder": jax.tree.map(jnp.zeros_like, run.nets["decoder"])}
+    found = run.probe("nats", np.asarray(images(5)))
+    assert set(found) == {"cross_entropy"}
+    np.testing.assert_allclose(found["cross_entropy"], 64 * np.log(2), rtol=1e-5)
+
+
+def test_a_variational_one_is_scored_as_a_generator(tmp_path):
+    run = trained("config.eval_samples=400", name="vae")
+    run.nets["decoder"]["params"]["Dense_1"]["bias"] += jnp.linspace(-4, 4, 64)  # not all gray
+    assert {"sample", "reconstructions"} <= set(run.pictures)
+    rows = run.view("sample", run.shown("sample", 2, 3))["image"]
+    assert rows.shape == (6, 8, 8, 1) and len(np.unique(rows, axis=0)) == 6
+    assert run.sample(num=400).shape[0] == 400 > run.test.size
+    judged = SimpleNamespace(spec=run.spec, held_out=run.test, asked=False, extractor=None, place=("digits", (), 0))
+    judged.labels = lambda number: (np.zeros(number, np.int32), "none")
+    looked = []
+    judged.extractor, judged.classifier = "features", None
+    judged.real = run.train
+    judged.scores = lambda fake, metrics, how: looked.append(fake) or {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "look", lambda extractor, parts, number, name: (number, sum(map(len, parts))))
+        scores = evaluate.evaluate(run, judged)["scores"]
+    assert looked == [(400, 400)] and {"elbo", "kl", "psnr"} <= set(scores)
+
+
+def test_data_that_bring_an_input_are_encoded_all_the_same():
+    """Of two domains, or pairs, an autoencoder and a GAN learn the images: nothing is translated."""
+    run = trained("config.dataset=domains:digits:1:0")
+    assert translation_scores(run, 20, {}) == {}
+    assert "psnr" in evaluate.evaluate(run, samples=20)["scores"]
+    with pytest.raises(UserError, match="cannot translate inputs"):
+        run.make("sample", np.zeros((1, 8, 8, 1)))
+    config, _ = shrunk("configs/gan.py:digits", "config.dataset=domains:digits:1:0")
+    spec, (phase,) = configs.build(config)
+    gan = Trained(config, spec, phase.game, new_state(phase.game, KEY, data.example(spec, 8)), 0)
+    assert translation_scores(gan, 20, {}) == {}
+
+
 def test_samples_of_a_variational_one_are_made_of_noise():
     run = trained(name="vae")
     latents = run.latents(5)
@@ -140,6 +214,23 @@ def test_a_context_encoder_has_two_players():
     assert set(run.game.players) == {"discriminator", "autoencoder"}
 
 
+def test_the_losses_of_a_context_encoder_by_hand():
+    """Cross entropy of the picture as it was against the one with its hole filled; without BatchNorm, so one by one."""
+    sizes = ["config.discriminator.receptive_field=1", "config.discriminator.width=4"]
+    hole = ["config.corruption=centre", "config.level=0.5", "config.adversarial_weight=0.25"]
+    run, batch = trained("config.architecture=mlp_autoencoder", *hole, *sizes), {"image": images(8)}
+    made = run.probe("restore", np.asarray(batch["image"]))["image"]
+    judge = find("architectures", "patchgan").Discriminator(width=4, receptive_field=1)
+    logits = lambda x: judge.apply(run.nets["discriminator"], x, train=True, mutable="batch_stats")[0]
+    on_real, on_fake = logits(batch["image"]), logits(made)
+    total, (_, metrics) = run.game.players["discriminator"].loss(run.nets, batch, KEY, 0)
+    wanted = float(jnp.mean(jax.nn.softplus(-on_real)) + jnp.mean(jax.nn.softplus(on_fake)))
+    assert float(total) == pytest.approx(wanted, rel=1e-4)
+    assert float(metrics["real"]) == pytest.approx(float(on_real.mean()), abs=1e-5)
+    _, (_, parts) = run.game.players["autoencoder"].loss(run.nets, batch, KEY, 0)
+    assert float(parts["adversarial"]) == pytest.approx(float(jnp.mean(jax.nn.softplus(-on_fake))), rel=1e-4)
+
+
 def unmended(run):
     """Lets a run give back what it was given."""
     restore = run.game.probes["restore"]
@@ -151,14 +242,36 @@ def unmended(run):
     run.game = dataclasses.replace(run.game, probes={**run.game.probes, "restore": same})
 
 
+def remembering(run):
+    """Lets a run's codes be the images themselves."""
+    flat = lambda nets, batch, rng: batch["image"].reshape(len(batch["image"]), -1)
+    image = lambda nets, batch, rng: batch["code"].reshape(-1, *run.spec.shape)
+    run.game = dataclasses.replace(run.game, probes={**run.game.probes, "code": flat, "decode": image})
+
+
 def test_scores_of_noise_that_is_not_mended():
-    """An autoencoder that gives back what it was given has the PSNR of the noise."""
+    """An autoencoder that gives back what it was given has the PSNR of the noise; scipy filters it as we do."""
     run = trained("config.corruption=gaussian", "config.level=0.1")
     unmended(run)
     scores = reconstruction_scores(run, 200, {"version": "1"})
     assert scores["psnr"]["value"] == scores["psnr_noisy"]["value"] == pytest.approx(21.5, abs=1.5)
     assert scores["psnr"]["corruption"] == "gaussian" and scores["psnr"]["fake_samples"] == 200
-    assert 0 < scores["precision_at_10"]["value"] < 1
+    truth = run.test.arrays["image"][np.arange(200) * run.test.size // 200]
+    given = to_bytes(run.probe("restore", truth / np.float32(127.5) - 1)["given"])
+    smooth = median_filter(given, (1, 3, 3, 1), mode="nearest")
+    errors = np.mean((smooth / 255 - truth / 255) ** 2, axis=(1, 2, 3))
+    assert scores["psnr_median_filter"]["value"] == pytest.approx(float((-10 * np.log10(errors)).mean()), rel=1e-6)
+
+
+def test_precision_by_hand():
+    """Of the ten training images with the nearest codes: the share that has the label."""
+    run = trained()
+    train, test = run.train.arrays, run.test.arrays
+    away = np.linalg.norm(codes(run, test["image"])[:, None] - codes(run, train["image"])[None], axis=-1)
+    near = train["label"][np.argsort(away, axis=1)[:, :10]]
+    wanted = (near == test["label"][:, None]).mean()
+    found = reconstruction_scores(run, 1000, {})["precision_at_10"]["value"]
+    assert 0.2 < found < 1 and found == pytest.approx(wanted, abs=1e-3)  # equal distances may change places
 
 
 def test_scores_of_holes_filled_with_gray():
@@ -168,6 +281,9 @@ def test_scores_of_holes_filled_with_gray():
     test, train = (data.load("digits", split).arrays["image"] / 255 for split in ("test", "train"))
     hole = test[:, 2:6, 2:6]
     assert scores["mask_error"]["value"] == pytest.approx(np.mean((hole - 128 / 255) ** 2), abs=2e-3)
+    steps = [np.abs(np.diff(255 * hole[..., 0], axis=axis)).mean(axis=(1, 2)) for axis in (1, 2)]
+    assert scores["mask_sharpness"]["value"] == 0
+    assert scores["mask_sharpness_of_truth"]["value"] == pytest.approx(np.mean(steps), rel=1e-6)
     mean = train.mean(axis=0)[2:6, 2:6]
     assert scores["mask_error_of_mean"]["value"] == pytest.approx(np.mean((hole - mean) ** 2), rel=1e-6)
 
@@ -225,8 +341,11 @@ def test_errors_are_those_that_are_scored():
     found = errors(run, run.test.arrays["image"])
     area = roc_auc_score(run.test.arrays["label"], found)
     assert reconstruction_scores(run, 1000, {})["anomaly_auc"]["value"] == pytest.approx(area)
-    unmended(run)
+    remembering(run)
     assert (errors(run, run.test.arrays["image"][:4]) == 0).all()
+    noisy = trained("config.corruption=gaussian", "config.level=0.5")
+    remembering(noisy)  # its noise is for learning: it is not what strange images are told by
+    assert (errors(noisy, run.test.arrays["image"][:4]) == 0).all()
     with pytest.raises(UserError, match="name the run of an autoencoder"):
         gan, _ = shrunk("configs/gan.py:digits")
         spec, (phase,) = configs.build(gan)
@@ -257,17 +376,61 @@ def test_retrieval_on_the_command_line(run_folder, capsys):
 
 
 def test_scores_of_ones_own_images(run_folder, capsys):
-    table = run_folder / "errors.csv"
-    assert main(["score", f"--workdir={run_folder}/run", f"--input={run_folder}/images", f"--output={table}"]) == 0
+    table = run_folder / "new" / "errors.csv"
+    arguments = ["score", f"--workdir={run_folder}/run", f"--input={run_folder}/images"]
+    assert main([*arguments, f"--output={table}"]) == 0
     rows = [line.split(",") for line in table.read_text().splitlines()]
     assert len(rows) == 4 and {Path(name).stem for name, _ in rows[1:]} == {"known", "blank", "noise"}
     found = [float(error) for _, error in rows[1:]]
     assert found == sorted(found, reverse=True) and found[-1] > 0 and "blank.png" in capsys.readouterr().out
 
 
+def test_restoring_ones_own_images(run_folder):
+    """Of any size, and of other colours; a training image is made as its code says."""
+    known = Image.open(run_folder / "images" / "known.png")
+    write_image(run_folder / "large" / "sub" / "known.png", known.convert("RGB").resize((24, 16)))
+    given = ["restore", f"--workdir={run_folder}/run", f"--output={run_folder}/restored"]
+    for name in ("images", "large"):
+        assert main([*given, f"--input={run_folder}/{name}"]) == 0
+    run = load(run_folder / "run")
+    with Image.open(run_folder / "restored" / "known.png") as image:
+        wanted = restored(run, np.asarray(known)[None, ..., None])[0, ..., 0]
+        np.testing.assert_array_equal(np.asarray(image), wanted)
+    with Image.open(run_folder / "restored" / "sub" / "known.png") as image:
+        assert image.size == (24, 16) and image.mode == "L"
+
+
+def test_holes_are_filled_where_the_mask_says(tmp_path, capsys):
+    small = ["--config.rounds=1", "--config.latent_size=4", "--config.encoder.width=4", "--config.decoder.width=4"]
+    hole = ["--config.corruption=square", "--config.level=0.5"]
+    assert main(["configs/autoencoder.py:digits", f"--workdir={tmp_path}/run", *small, *hole]) == 0
+    mask = np.zeros((16, 16), np.uint8)
+    mask[:8, :8] = 255
+    write_image(tmp_path / "mask.png", Image.fromarray(mask))
+    given = np.kron(data.load("digits", "test").arrays["image"][0, ..., 0], np.ones((2, 2), np.uint8))
+    write_image(tmp_path / "in" / "digit.png", Image.fromarray(given))
+    arguments = ["restore", f"--workdir={tmp_path}/run", f"--input={tmp_path}/in", f"--output={tmp_path}/out"]
+    assert main([*arguments, f"--mask={tmp_path}/mask.png"]) == 0
+    with Image.open(tmp_path / "out" / "digit.png") as image:
+        made = np.asarray(image)
+    np.testing.assert_array_equal(made[mask == 0], given[mask == 0])
+    assert (made[:8, :8] != given[:8, :8]).any()
+    # What lies below the mask is not seen.
+    other = np.where(mask > 0, 255 - given, given)
+    write_image(tmp_path / "in" / "digit.png", Image.fromarray(other))
+    assert main([*arguments, f"--mask={tmp_path}/mask.png"]) == 0
+    with Image.open(tmp_path / "out" / "digit.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), made)
+    assert main(arguments) == 2 and "--mask=IMAGE" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [
+        (["restore", "--workdir=nowhere"], "--input=IMAGE_OR_FOLDER --output=DIR"),
+        (["retrieve", "--workdir=nowhere", "--query=x.png", "--output=picture"], "ends in .png"),
+        (["score", "--workdir=nowhere", "--input=x.png", "--output=table"], "ends in .csv"),
+        (["sample", "--workdir=nowhere", "--output=picture"], "ends in .png"),
         (["retrieve", "--workdir=nowhere"], "--query=IMAGE_OR_FOLDER"),
         (["retrieve", "--workdir=nowhere", "--query=x.png", "--num=0"], "--num of 1 or more"),
         (["score", "--workdir=nowhere"], "--input=IMAGE_OR_FOLDER"),
@@ -285,9 +448,20 @@ def test_commands_that_miss_something(arguments, words, refused_here):
         (["config.corruption=square", "config.level=1.5"], "below 1"),
         (["config.corruption=centre", "config.level=0.05"], "no hole"),
         (["config.corruption=pixels", "config.level=0.0"], "no hole"),
+        (["config.corruption=centre", "config.level=0.95"], "leaves nothing of digits"),
         (["config.corruption=gaussian", "config.level=-0.1"], "config.level is -0.1"),
+        (["config.level=nan"], "config.level is nan"),
+        (
+            [
+                "config.loss=bce",
+                "config.variational=True",
+                "config.adversarial_weight=0.5",
+                "config.discriminator.receptive_field=1",
+            ],
+            "no second player",
+        ),
         (["config.beta=-1.0"], "config.beta"),
-        (["config.adversarial_weight=1.5", "config.discriminator.receptive_field=1"], "between 0 and 1"),
+        (["config.adversarial_weight=1.5", "config.discriminator.receptive_field=1"], "from 0 to 1"),
         (["config.adversarial_weight=0.001"], "receptive field of 70 needs images of at least 24"),
         (["config.variational=True", "config.corruption=gaussian"], "whole images"),
         (["config.variational=True"], "config.loss=bce"),

@@ -16,7 +16,7 @@ from gan_zoo.architectures import deepfake
 from gan_zoo.data import Spec
 from gan_zoo.errors import UserError
 from gan_zoo.game import Game
-from gan_zoo.models.deepfake import Model
+from gan_zoo.models.deepfake import Model, noted
 from gan_zoo.step import new_state
 from gan_zoo.trained import Trained
 from gan_zoo.translate import make_files
@@ -56,6 +56,57 @@ def test_targets_are_straight_and_the_given_bent():
     inner = slice(16, 48)
     bend = lambda x: np.abs(np.diff(np.asarray(x)[:, inner, inner], n=2, axis=2)).max()
     assert bend(target) < 1e-4 < 1e-3 < bend(warped)
+
+
+STILL = {"rotation": 0.0, "scale": 0.0, "shift": 0.0, "flip": 0.0, "jitter": 0.0}
+
+
+def coordinates(number, size=33):
+    """Images of two channels, which say where each pixel lies: x and y from the middle, in sides."""
+    along = (jnp.arange(size) + 0.5) / size - 0.5
+    grid = jnp.stack(
+        [jnp.broadcast_to(along[None, :], (size, size)), jnp.broadcast_to(along[:, None], (size, size))], -1
+    )
+    return jnp.broadcast_to(grid, (number, size, size, 2))
+
+
+def test_without_strength_images_stay_and_are_mirrored():
+    images = jnp.asarray(noise(3, 16, 16, 2) / 127.5 - 1, jnp.float32)
+    for part in random_warp(KEY, images, **STILL):
+        np.testing.assert_allclose(part, images, atol=1e-4)
+    for part in random_warp(KEY, images, **{**STILL, "flip": 1.0}):
+        np.testing.assert_allclose(part, images[:, :, ::-1], atol=1e-4)
+    given = coordinates(400, 3)
+    mirrored = (random_warp(KEY, given, **{**STILL, "flip": 0.4})[1][:, 1, 2, 0] < 0).mean()
+    assert float(mirrored) == pytest.approx(0.4, abs=0.07)
+
+
+@pytest.mark.parametrize(
+    "what, most, told",
+    [
+        ("rotation", 10.0, lambda x, y, u, v: np.degrees(np.arctan2(v * x - u * y, u * x + v * y))),
+        ("scale", 0.05, lambda x, y, u, v: np.hypot(u, v) / np.hypot(x, y) - 1),
+        ("shift", 0.05, lambda x, y, u, v: u - x),
+        ("shift", 0.05, lambda x, y, u, v: v - y),
+    ],
+)
+def test_each_move_reaches_its_strength_and_no_further(what, most, told):
+    """Where a pixel near the middle was read: evenly between -most and most."""
+    given = coordinates(500)
+    (x, y), read = np.asarray(given[0, 16, 24]), random_warp(KEY, given, **{**STILL, what: most})[1][:, 16, 24]
+    found = told(x, y, *np.asarray(read).T)
+    assert np.abs(found).max() <= 1.01 * most and found.std() == pytest.approx(most / 3**0.5, rel=0.1)
+
+
+def test_the_jitter_has_its_strength_and_the_target_goes_the_same_way():
+    given = coordinates(300)
+    warped, target = (np.asarray(x - given) for x in random_warp(KEY, given, **{**STILL, "jitter": 0.04}))
+    assert warped[:, 16, 16].std() == pytest.approx(0.04, rel=0.1)  # the middle is a point of the grid
+    inner = slice(8, 25)
+    for channel in (0, 1):
+        moved, straight = (x[:, inner, inner, channel].mean(axis=(1, 2)) for x in (warped, target))
+        assert straight.std() == pytest.approx(0.04 / 5, rel=0.15)  # the mean of 25 points
+        assert np.corrcoef(moved, straight)[0, 1] > 0.3
 
 
 def test_warps_are_the_same_on_eight_devices():
@@ -109,6 +160,33 @@ def test_colours_of_the_first_face_are_moved_to_the_mean_of_the_other():
 
     assert error(False) == pytest.approx({"a": 0.4, "b": 0.2}, abs=1e-5)
     assert error(True) == pytest.approx({"a": 0.2, "b": 0.2}, abs=1e-5)
+
+
+def test_the_mean_of_all_minibatches_is_remembered():
+    a, b = (jnp.asarray(noise(6, 4, 4, 3, seed=seed) / 127.5 - 1, jnp.float32) for seed in (0, 1))
+    colours = {"statistics": {"seen": jnp.zeros(()), "shift": jnp.zeros(3)}}
+    for part in (slice(0, 2), slice(2, 4), slice(4, 6)):
+        colours = noted(colours, a[part], b[part])
+    np.testing.assert_allclose(colours["statistics"]["shift"], (b - a).mean(axis=(0, 1, 2)), atol=1e-6)
+
+
+def test_swaps_are_given_and_give_back_the_colours_that_were_moved(learner):
+    """The encoder is given A with B's mean, as in training; what A's decoder makes has B's too, and gets A's again."""
+    shift, game = jnp.array([0.3]), learner.game
+    nets = {**learner.nets, "colours": {"statistics": {"seen": jnp.ones(()), "shift": shift}}}
+    plain = {**nets, "colours": {"statistics": {"seen": jnp.ones(()), "shift": jnp.zeros(1)}}}
+    batch = {"input": jnp.asarray(noise(2, 16, 16, 1) / 255 - 0.5, jnp.float32)}
+    batch["image"] = batch["input"] + shift
+    made = game.views["sample"](nets, batch, KEY)["image"]
+    decoder, encoder = deepfake.Decoder(1, 8), deepfake.Encoder(8, 16)
+    features = encoder.apply(nets["encoder"], batch["image"], train=False)
+    np.testing.assert_allclose(made, decoder.apply(nets["decoder_b"], features, train=False), atol=1e-6)
+    back = game.views["back"](nets, batch, KEY)["image"]
+    np.testing.assert_allclose(back, game.views["back"](plain, batch, KEY)["image"] - shift, atol=1e-6)
+    np.testing.assert_allclose(back, decoder.apply(nets["decoder_a"], features, train=False) - shift, atol=1e-6)
+    rows = game.views["swaps"](nets, batch, KEY)["image"]
+    np.testing.assert_allclose(rows[:, 2], made, atol=1e-6)
+    np.testing.assert_allclose(rows[:, 5], back, atol=1e-6)
 
 
 def test_each_decoder_learns_from_its_face_alone(learner):
@@ -191,4 +269,6 @@ def test_faces_that_do_not_fit():
 def test_paper_game_is_one_player():
     spec, (phase,) = configs.build(configs.load(str(PROJECT / "configs/deepfake.py:paper"), []))
     assert isinstance(phase.game, Game) and list(phase.game.players) == ["autoencoders"]
-    assert phase.game.players["autoencoders"].owns == ("encoder", "decoder_a", "decoder_b")
+    assert phase.game.players["autoencoders"].owns == ("encoder", "decoder_a", "decoder_b", "colours")
+    nets = jax.eval_shape(phase.game.init, KEY, data.example(spec, 2))
+    assert {name for name, variables in nets.items() if "params" not in variables} == {"colours"}

@@ -10,12 +10,14 @@ from PIL import Image
 from tools import mesh_of, noise, shrunk, write_image
 
 from gan_zoo import config as configs
-from gan_zoo import data, evaluate, losses, predictions
+from gan_zoo import data, evaluate, losses, predictions, train
+from gan_zoo.__main__ import main
 from gan_zoo.architectures import multiscale
 from gan_zoo.compare import compare
 from gan_zoo.data import feed, frames, moving_digits
 from gan_zoo.data import images as frames_images
 from gan_zoo.data.frames import LATER, PAST
+from gan_zoo.data.images import to_bytes
 from gan_zoo.data.order import indices
 from gan_zoo.errors import UserError
 from gan_zoo.metrics.images import MOST, gradient_sharpness
@@ -112,8 +114,8 @@ def test_one_video_holds_out_its_end(tmp_path):
 def test_frames_are_in_the_order_of_their_numbers(tmp_path):
     for frame in range(12):
         write_image(tmp_path / "a" / f"frame {frame}.png", Image.fromarray(np.full((32, 32), frame, np.uint8)))
-    levels = frames.read_frames(tmp_path / "a", (32, 32, 1))[:, 0, 0, 0]
-    assert levels.tolist() == list(range(12))
+    (levels,) = frames.read_frames(tmp_path / "a", 1).values()
+    assert levels[:, 0, 0, 0].tolist() == [8, 9, 10, 11]
     assert data.load(f"frames:{tmp_path}", "train").sequence(0)[:, 0, 0, 0].tolist() == list(range(7))
 
 
@@ -165,7 +167,12 @@ def test_sequences_that_do_not_fit(tmp_path):
         assert data.load(f"frames:{tmp_path}/sizes", split, (32, 32, 1)).spec.shape == (32, 32, 1)
     with pytest.raises(UserError, match="has 3 frames"):
         write_videos(tmp_path / "few", [3])
-        frames.read_frames(tmp_path / "few" / "video0", (32, 32, 1))
+        frames.read_frames(tmp_path / "few" / "video0", 1)
+    with pytest.raises(UserError, match="one sequence, of 9 frames.* 10 are the least"):
+        write_videos(tmp_path / "alone", [9])
+        data.load(f"frames:{tmp_path}/alone", "train")
+    write_videos(tmp_path / "alone", [10])
+    assert [data.load(f"frames:{tmp_path}/alone", split).size for split in ("train", "test")] == [1, 1]
 
 
 def test_networks_work_at_four_scales_and_on_any_size():
@@ -223,9 +230,46 @@ def test_losses_are_the_papers(settings):
     rest += overrides["adversarial_weight"] * metrics.get("adversarial", 0)
     np.testing.assert_allclose(total, error + rest, rtol=1e-5)
     assert ("discriminator" in nets) == bool(overrides["adversarial_weight"])
+    if "discriminator" in nets:
+        judge, past = multiscale.Discriminator("small"), multiscale.pyramid(batch["input"])
+        real_logits, fake_logits = (judge.apply(nets["discriminator"], past, x, train=True) for x in (real, made))
+        cost = lambda sign, logits: sum(float(jax.nn.softplus(sign * x).mean()) for x in logits)
+        np.testing.assert_allclose(metrics["adversarial"], cost(-1, fake_logits), rtol=1e-4)
+        found, _ = phase.game.players["discriminator"].loss(nets, batch, KEY, 3)
+        np.testing.assert_allclose(found, cost(-1, real_logits) + cost(1, fake_logits), rtol=1e-4)
     _, (_, metrics) = phase.game.players["generator"].loss(nets, batch, KEY, 2)  # still squares
     squares = sum(float(((a - b) ** 2).mean()) for a, b in zip(real, made, strict=True))
     np.testing.assert_allclose(metrics["error"], squares, rtol=1e-5)
+
+
+def test_pictures_predict_as_the_command_does():
+    """Past frames, the oldest first, the true next one, and those predicted one after the other."""
+    config, _ = shrunk("configs/next_frame.py:moving_digits", "config.adversarial_weight=0.0")
+    spec, (phase,) = configs.build(config)
+    run = Trained(config, spec, phase.game, new_state(phase.game, KEY, data.example(spec, 2)), 0)
+    sequences = np.stack([run.test.sequence(i) for i in (3, 8)])
+    batch = run.held_out(np.array([3, 8]))
+    rows = to_bytes(run.view("predictions", batch)["image"])
+    np.testing.assert_array_equal(rows[:, : PAST + 1], sequences[:, : PAST + 1])
+    made = predictions.predicted(run, sequences[:, :PAST], 4)
+    assert len(np.unique(made[0], axis=0)) > 1
+    np.testing.assert_allclose(rows[:, PAST + 1 :].astype(int), made, atol=1)
+
+
+def test_frames_of_ones_own(tmp_path):
+    """Folders of frames of any size, one after the other; they are predicted at their own size."""
+    config, _ = shrunk("configs/next_frame.py:moving_digits", "config.adversarial_weight=0.0", "config.rounds=1")
+    train.train(config, tmp_path / "run")
+    for name in ("a", "b/c"):
+        for frame in range(6):
+            write_image(tmp_path / "in" / name / f"{frame}.png", noise(40, 52, seed=frame))
+    arguments = ["predict", f"--workdir={tmp_path}/run", f"--input={tmp_path}/in", f"--output={tmp_path}/out"]
+    assert main([*arguments, "--frames=2"]) == 0
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"a.png", "a.gif", "b_c.png", "b_c.gif"}
+    with Image.open(tmp_path / "out" / "a.gif") as image:
+        assert image.n_frames == PAST + 2 and image.size[0] - image.size[1] == 12 * (image.size[1] // 40)
+    write_image(tmp_path / "in" / "a" / "5.png", noise(40, 48))
+    assert main(arguments) == 2
 
 
 class Oracle:

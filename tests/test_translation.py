@@ -1,5 +1,6 @@
 """Image to image: networks, the pool, losses, and what is scored."""
 
+import dataclasses
 from functools import partial
 
 import jax
@@ -10,7 +11,7 @@ from PIL import Image
 from tools import PROJECT, command, environment, noise, result, shrunk, write_image
 
 from gan_zoo import config as configs
-from gan_zoo import data, figures, losses, trained
+from gan_zoo import data, figures, losses, trained, translations
 from gan_zoo.architectures import patchgan, translator, unet
 from gan_zoo.compare import ROWS, compare, side_by_side
 from gan_zoo.data.points import modes
@@ -296,6 +297,26 @@ class Copier:
     train = property(lambda self: data.load(self.config.dataset, "train", self.config.image_shape))
 
 
+def streamed(source):
+    """The same images, as if they did not fit in memory."""
+    inputs = source.inputs and dataclasses.replace(source.inputs, arrays=None)
+    return dataclasses.replace(source, arrays=None, inputs=inputs)
+
+
+class Streamed(Copier):
+    test = property(lambda self: streamed(super().test))
+    train = property(lambda self: streamed(super().train))
+
+
+class Paired(Copier):
+    @property
+    def test(self):
+        held = super().test
+        pairs = {"image": held.arrays["image"][:20], "input": held.inputs.arrays["image"][:20]}
+        take = lambda numbers: {key: x[numbers] for key, x in pairs.items()}
+        return dataclasses.replace(held, inputs=None, arrays=pairs, take=take, size=20)
+
+
 def test_scores_of_a_copy_are_those_of_the_input():
     scores = translation_scores(Copier("configs/pix2pix.py:digits"), 100, {"version": "1"})
     assert scores["l1"]["value"] == scores["l1_of_input"]["value"] > 0
@@ -335,6 +356,27 @@ def test_a_copy_is_taken_for_its_own_domain(cache, monkeypatch):
     others = translation_scores(mirrored, 100, {})
     assert dict(compare([{"scores": scores}, {"scores": others}]))["cycle_l1"] == [0, 0]
     assert others["translated_accuracy"]["each_way"] != scores["translated_accuracy"]["each_way"]
+    # Images that do not fit in memory are read when they are needed, and scored the same.
+    streamed = translation_scores(Streamed("configs/cyclegan.py:digits"), 100, {})
+    assert streamed["coverage"]["value"] == pytest.approx(scores["coverage"]["value"], abs=0.05)
+    assert set(streamed) == set(scores) and streamed["translated_accuracy"]["value"] < 0.1
+    # Domains that are unpaired to learn from are told apart even where the held-out images are pairs.
+    paired = translation_scores(Paired("configs/cyclegan.py:digits"), 100, {})
+    assert paired["translated_accuracy"]["value"] < 0.1 and paired["l1"]["value"] == paired["l1_of_input"]["value"]
+
+
+@pytest.mark.parametrize("name", ["edges:digits", "domains:digits:1:0"])
+def test_domains_are_the_same_in_memory_and_read(name):
+    held = data.load(name, "test")
+    read = streamed(held)
+    a, b = translations.domains(held), translations.domains(read)
+    assert a.arrays is not None and b.arrays is None and a.size == b.size
+    order = np.random.default_rng(0).permutation(a.size)
+    for key in ("image", "label"):
+        np.testing.assert_array_equal(a.take(order)[key], b.take(order)[key])
+    of = held.arrays["input"] if held.inputs is None else held.inputs.arrays["image"]
+    np.testing.assert_array_equal(a.arrays["image"][a.arrays["label"] == 0], of)
+    np.testing.assert_array_equal(a.arrays["image"][a.arrays["label"] == 1], held.arrays["image"])
 
 
 def test_discogan_counts_reconstruction_little_at_first():

@@ -23,6 +23,7 @@ from gan_zoo.errors import UserError
 
 ARGUMENT = "PATH"
 PAST = 4  # frames that are given
+LEAST = PAST + 1  # frames of a sequence to learn from
 LATER = 8  # frames that are held out after them, where there are as many
 Video = Sequence[Path]  # the files of a sequence's frames
 
@@ -87,15 +88,20 @@ def stacked(frames: Any) -> Any:
     return frames.transpose(axes).reshape(*rest, height, width, past * channels)
 
 
-def read_frames(folder: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """The images in a folder, in the order of a sequence, made to fit a shape: uint8 [T, H, W, C].
+def read_frames(root: Path, channels: int) -> dict[str, np.ndarray]:
+    """The last PAST images of each sequence in a folder and below it, by its folder's name: uint8 [PAST, H, W, C].
 
     Raises:
-        UserError: fewer than PAST.
+        UserError: fewer than PAST, or of several sizes.
     """
-    video = _in_order(file for file, _ in every_of(folder))
-    _check_length(folder, video, PAST)
-    return _frames(video, shape, resizes=True)
+    found = {}
+    for folder, video in _videos(root, PAST).items():
+        images = [open_image(file) for file in video[-PAST:]]
+        if len({image.size for image in images}) > 1:
+            raise UserError(f"the last frames in {folder} are of several sizes: make them of one")
+        name = "_".join(folder.relative_to(root).parts) or root.name or "frames"
+        found[name] = np.stack([fit(image, (*shape_of(image)[:2], channels)) for image in images])
+    return found
 
 
 def _frames(video: Video, shape: tuple[int, ...], resizes: bool) -> np.ndarray:
@@ -111,37 +117,34 @@ def _frames(video: Video, shape: tuple[int, ...], resizes: bool) -> np.ndarray:
 def _listed(argument: str) -> dict[str, list[Video]]:
     root = Path(argument).expanduser()
     if (root / "train").is_dir() and (root / "test").is_dir():
-        return {split: _videos(root / split) for split in ("train", "test")}
-    videos = _videos(root)
+        return {split: list(_videos(root / split, LEAST).values()) for split in ("train", "test")}
+    videos = _videos(root, LEAST)
     if len(videos) == 1:
-        cut = min(round(len(videos[0]) * (1 - TEST)), len(videos[0]) - PAST - 1)
-        parts = {"train": videos[0][:cut], "test": videos[0][cut:]}
-        for part in parts.values():
-            _check_length(root, part, PAST + 1)
-        return {split: [part] for split, part in parts.items()}
-    hashed = sorted(
-        videos, key=lambda video: hashlib.sha256(video[0].parent.relative_to(root).as_posix().encode()).digest()
-    )
-    held_out = hashed[: max(1, round(TEST * len(videos)))]
-    return {"train": [video for video in videos if video not in held_out], "test": sorted(held_out)}
+        (video,) = videos.values()
+        if len(video) < 2 * LEAST:
+            raise UserError(
+                f"{root} has one sequence, of {len(video)} frames: its end is held out, so {2 * LEAST} are the least"
+            )
+        cut = min(round(len(video) * (1 - TEST)), len(video) - LEAST)
+        return {"train": [video[:cut]], "test": [video[cut:]]}
+    hashed = sorted(videos, key=lambda folder: hashlib.sha256(folder.relative_to(root).as_posix().encode()).digest())
+    held_out = set(hashed[: max(1, round(TEST * len(videos)))])
+    parts = {"train": set(videos) - held_out, "test": held_out}
+    return {split: [videos[folder] for folder in videos if folder in part] for split, part in parts.items()}
 
 
-def _videos(root: Path) -> list[Video]:
-    """The sequences in a folder and below it, each the files of one folder."""
+def _videos(root: Path, least: int) -> dict[Path, Video]:
+    """The sequences in a folder and below it: folder -> its files, so many at least."""
     folders: dict[Path, list[Path]] = {}
     for file, _ in every_of(root):
         folders.setdefault(file.parent, []).append(file)
     for folder, video in folders.items():
-        _check_length(folder, video, PAST + 1)
-    return list(map(_in_order, folders.values()))
+        if len(video) < least:
+            raise UserError(f"{folder} has {len(video)} frames for a sequence: {least} are the least, {PAST} are given")
+    return {folder: _in_order(video) for folder, video in folders.items()}
 
 
 def _in_order(files: Iterable[Path]) -> list[Path]:
     """By their names, in which numbers are compared as numbers."""
     parts = lambda file: [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", str(file)))]
     return sorted(files, key=parts)
-
-
-def _check_length(folder: Path, video: Video, least: int) -> None:
-    if len(video) < least:
-        raise UserError(f"{folder} has {len(video)} frames for a sequence: {least} are the least, {PAST} are given")

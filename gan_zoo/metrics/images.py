@@ -47,15 +47,26 @@ def ssim(images: Any, truth: Any, luma: bool = False, border: int = 0) -> np.nda
     return np.array([structural_similarity(a, b, channel_axis=-1, **settings) for a, b in both])
 
 
-def sharpness(images: Any) -> np.ndarray:
+def sharpness(images: Any, where: np.ndarray | None = None) -> np.ndarray:
     """Mean difference of neighbouring pixels' luma, in levels, for each of images [N, H, W, C] in [0, 255]: [N].
 
     High for crisp edges and texture, low for what is blurred; noise raises it too, so it stands beside the truth's.
+
+    Args:
+        where: bool [N, H, W]: only pixels that both lie there count; nan for an image without such.
     """
     images = rows("images", images).astype(np.float64)
     luma = images.mean(axis=-1) if images.shape[-1] != 3 else to_luma(images)[..., 0] - 16
-    across, down = np.abs(np.diff(luma, axis=2)).mean(axis=(1, 2)), np.abs(np.diff(luma, axis=1)).mean(axis=(1, 2))
+    where = np.ones(luma.shape, bool) if where is None else where
+    across = _mean(np.abs(np.diff(luma, axis=2)), where[:, :, 1:] & where[:, :, :-1])
+    down = _mean(np.abs(np.diff(luma, axis=1)), where[:, 1:] & where[:, :-1])
     return (across + down) / 2
+
+
+def _mean(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Means [N] of values [N, H, W] where they count; nan of none."""
+    with np.errstate(invalid="ignore"):
+        return values.sum(axis=(1, 2), where=where) / where.sum(axis=(1, 2))
 
 
 def gradient_sharpness(images: Any, truth: Any) -> np.ndarray:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax.nn import sigmoid, softplus
 
 from gan_zoo import losses, optimizers
-from gan_zoo.corruptions import CORRUPTIONS, HOLES, side
+from gan_zoo.corruptions import CORRUPTIONS, HOLES, SHARES, side
 from gan_zoo.data import Spec
 from gan_zoo.errors import UserError, choose
 from gan_zoo.game import Batch, Game, Nets, Phase, Player, infer, run, run_each
@@ -173,7 +173,7 @@ class Model:
             players,
             {"sample": sample, "reconstructions": reconstructions},
             titles={"reconstructions": TITLES},
-            given=True,
+            given="" if self.variational else "image",
             latents=noise if self.variational else None,
             probes=probes,
         )
@@ -187,15 +187,21 @@ class Model:
         find("architectures", self.architecture).check(spec.shape)
         if self.adversarial_weight:
             find("architectures", "patchgan").check(spec.shape, self.discriminator.get("receptive_field", 70))
-        for name, most in (("level", math.inf), ("beta", math.inf), ("adversarial_weight", 1)):
-            if not 0 <= getattr(self, name) <= most:
-                raise UserError(f"config.{name} is {getattr(self, name)}: it lies between 0 and {most}")
-        if self.corruption != "gaussian" and self.level >= 1:
+        if not self.adversarial_weight <= 1:
+            raise UserError(f"config.adversarial_weight is {self.adversarial_weight}: it is a share, from 0 to 1")
+        if not self.level >= 0:
+            raise UserError(f"config.level is {self.level}: it must be at least 0")
+        if self.corruption in SHARES and self.level >= 1:
             raise UserError(f"config.level is {self.level}: {self.corruption} takes a share of the image, below 1")
-        least = self.level if self.corruption == "pixels" else side(self.level, min(spec.shape[:2]))
-        if self.corruption in HOLES and not least:
-            raise UserError(f"config.level is {self.level}: {self.corruption} leaves no hole in {spec.name}")
+        if self.corruption in HOLES:
+            sides = [side(self.level, size) for size in spec.shape[:2]]
+            if not (self.level if self.corruption == "pixels" else min(sides)):
+                raise UserError(f"config.level is {self.level}: {self.corruption} leaves no hole in {spec.name}")
+            if self.corruption != "pixels" and tuple(sides) == spec.shape[:2]:
+                raise UserError(f"config.level is {self.level}: {self.corruption} leaves nothing of {spec.name}")
         if self.variational and self.corruption != "none":
             raise UserError("a variational autoencoder is given whole images: set config.corruption=none")
         if self.variational and self.loss != "bce":
             raise UserError("the likelihood of a variational autoencoder's pixels is Bernoulli: set config.loss=bce")
+        if self.variational and self.adversarial_weight:
+            raise UserError("a variational autoencoder has no second player: set config.adversarial_weight=0")

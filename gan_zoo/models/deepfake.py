@@ -2,8 +2,9 @@
 
 No paper: the code of the first deepfakes (2017), which faceswap keeps as its "original" model. The encoder is given
 warped faces, so that it cannot remember them, and the colours of A are moved to B's mean, so that it cannot tell whose
-they are. That code moves A's and B's networks in turn, and knows the means of all faces; here one step moves all, and
-means are the minibatch's.
+they are. That code moves A's and B's networks in turn; here one step moves all. It knows the means of all faces; here
+they are those of the faces seen so far. It swaps A's faces as they are; here the encoder is given what it was trained
+on, A's colours moved to B's mean, and what A's decoder makes is moved back.
 """
 
 from collections.abc import Mapping
@@ -15,13 +16,14 @@ import jax.numpy as jnp
 
 from gan_zoo import optimizers, two_domains
 from gan_zoo.data import Spec
-from gan_zoo.game import Batch, Game, Nets, Phase, Player, infer, run, run_each
+from gan_zoo.game import Batch, Game, Nets, Phase, Player, Variables, infer, run, run_each
 from gan_zoo.registry import find
 from gan_zoo.warp import JITTER, random_warp, tinted
 
 TITLES = ("A", "A by A's", "A by B's", "B", "B by B's", "B by A's")
 SIDES = (("input", "decoder_a"), ("image", "decoder_b"))
 NETWORKS = ("encoder", "decoder_a", "decoder_b")
+COLOURS = "colours"  # what is remembered of them: no network
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,9 @@ class Model:
     mirrored before, ``jitter`` how strong the warp is (see ``random_warp``). ``same_mean``: whether A's colours are
     moved to B's mean.
 
-    What the code lacks: ``colours``, by how much the encoder's faces are tinted at random, of the whole range, as
-    faceswap has come to do in other words; ``same_start``: both decoders begin with the same weights; ``ema_decay`` of
-    the networks.
+    What the code lacks: ``colours``, by how much the encoder's faces are tinted at random (see ``tinted``), as faceswap
+    has come to do in other words; ``same_start``: both decoders begin with the same weights; ``ema_decay`` of the
+    networks.
     """
 
     architecture: str = "deepfake"
@@ -70,13 +72,17 @@ class Model:
             decoders = {
                 name: decoder.init(key, features, train=True) for name, key in zip(NETWORKS[1:], starts, strict=True)
             }
-            return {"encoder": encoding, **decoders}
+            nets = {"encoder": encoding, **decoders}
+            if self.same_mean:
+                nets[COLOURS] = {"statistics": {"seen": jnp.zeros(()), "shift": jnp.zeros(spec.shape[-1])}}
+            return nets
 
         def loss(nets, batch, rng, step):
             """The mean absolute error of both faces, in [0, 1]."""
-            faces = [batch[name] for name, _ in SIDES]
+            faces, new = [batch[name] for name, _ in SIDES], {}
             if self.same_mean:
-                faces[0] += (faces[1] - faces[0]).mean(axis=(0, 1, 2))
+                new[COLOURS] = noted(nets[COLOURS], *faces)
+                faces[0] += shift(new)
             keys = jax.random.split(rng, 4)
             pairs = [
                 random_warp(key, face, **self.around, jitter=self.jitter) if self.warp else (face, face)
@@ -84,36 +90,50 @@ class Model:
             ]
             given = [tinted(key, face, self.colours) for key, (face, _) in zip(keys[2:], pairs, strict=True)]
             features, encoding = run_each(encoder, nets["encoder"], *given)
-            new, metrics = {"encoder": encoding}, {}
+            new, metrics = {**new, "encoder": encoding}, {}
             for (_, name), shared, (_, target) in zip(SIDES, features, pairs, strict=True):
                 face, new[name] = run(decoder, nets[name], shared)
                 metrics[name[-1]] = jnp.abs(face - target).mean() / 2
             return metrics["a"] + metrics["b"], (new, metrics)
 
-        def by(name: str, nets: Nets, faces: jax.Array) -> jax.Array:
-            return infer(decoder, nets[name], infer(encoder, nets["encoder"], faces))
+        def shift(nets: Nets) -> jax.Array | float:
+            return nets[COLOURS]["statistics"]["shift"] if self.same_mean else 0.0
+
+        def by(name: str, nets: Nets, batch: Batch, side: str) -> jax.Array:
+            """What a decoder makes of the faces of a side."""
+            faces = batch[side] + (shift(nets) if side == "input" else 0.0)
+            made = infer(decoder, nets[name], infer(encoder, nets["encoder"], faces))
+            return jnp.clip(made - shift(nets), -1, 1) if name == "decoder_a" else made
 
         def sample(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
-            return {"image": by("decoder_b", nets, batch["input"])}
+            return {"image": by("decoder_b", nets, batch, "input")}
 
         def back(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
-            return {"image": by("decoder_a", nets, batch["image"])}
+            return {"image": by("decoder_a", nets, batch, "image")}
 
         def swaps(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
             columns = []
             for (side, own), (_, other) in zip(SIDES, reversed(SIDES), strict=True):
-                columns += [batch[side], by(own, nets, batch[side]), by(other, nets, batch[side])]
+                columns += [batch[side], by(own, nets, batch, side), by(other, nets, batch, side)]
             return {"image": jnp.stack(columns, axis=1)}
 
-        player = Player(NETWORKS, loss, optimizers.build(self.optimizer))
+        owned = (*NETWORKS, COLOURS) if self.same_mean else NETWORKS
+        player = Player(owned, loss, optimizers.build(self.optimizer))
         game = Game(
             init,
             {"autoencoders": player},
             {"sample": sample, "back": back, "swaps": swaps},
             titles={"swaps": TITLES},
             ema={name: self.ema_decay for name in NETWORKS if self.ema_decay},
-            given=True,
+            given="input",
             one_size=True,
             named={"translated_accuracy": "swapped_accuracy"},
         )
         return [Phase("training", game)]
+
+
+def noted(colours: Variables, a: jax.Array, b: jax.Array) -> Variables:
+    """How far B's mean lies from A's, channel by channel, over all minibatches so far and these faces."""
+    seen = colours["statistics"]["seen"] + 1
+    shift = colours["statistics"]["shift"]
+    return {"statistics": {"seen": seen, "shift": shift + ((b - a).mean(axis=(0, 1, 2)) - shift) / seen}}

@@ -134,7 +134,7 @@ class Model:
         players = {"discriminator": Player(("discriminator",), discriminator_loss, critic_optimizer, turns)}
         probes = {"logits": logits, "features": features}
         if self.noisy_data:
-            return [Phase("adversarial", Game(init, players, {"sample": sample}, given=True, probes=probes))]
+            return [Phase("adversarial", Game(init, players, {"sample": sample}, given="image", probes=probes))]
         players["generator"] = Player(("generator",), generator_loss, optimizers.build(self.generator_optimizer))
         ema = {"generator": self.ema_decay}
         return [Phase("adversarial", Game(init, players, {"sample": sample}, ema=ema, latents=noise, probes=probes))]

@@ -109,7 +109,7 @@ class Model:
         given = [str(number) for number in range(1, spec.input_shape[-1] // spec.shape[-1] + 1)]
         titles = {"predictions": (*given, "next", *(f"made {number + 1}" for number in range(SHOWN)))}
         views = {"sample": sample, "predictions": predictions}
-        return [Phase("training", Game(init, players, views, titles=titles, given=True))]
+        return [Phase("training", Game(init, players, views, titles=titles, given="input"))]
 
     def _check(self, spec: Spec) -> None:
         choose("power", self.power, (1, 2))

@@ -108,7 +108,7 @@ class Model:
         views = {"sample": sample, "translations": translations}
         titles = {"translations": ("input", "output", "target")}
         ema = {"generator": self.ema_decay} if self.ema_decay else {}
-        return [Phase("adversarial", Game(init, players, views, ema=ema, titles=titles, given=True))]
+        return [Phase("adversarial", Game(init, players, views, ema=ema, titles=titles, given="input"))]
 
     def _check(self, spec: Spec) -> None:
         choose("loss", self.loss, losses.ADVERSARIAL)

@@ -104,11 +104,11 @@ class Model:
             ema={"generator": self.ema_decay} if self.ema_decay else {},
             titles={"comparison": ("bicubic", "SRResNet", "SRGAN", "original")},
             inherits={"generator": "srresnet"},
-            given=True,
+            given="image",
             about=about,
         )
         titles = {"comparison": ("bicubic", "SRResNet", "original")}
-        before = Game(init, first, _views(generator, "srresnet"), titles=titles, given=True)
+        before = Game(init, first, _views(generator, "srresnet"), titles=titles, given="image")
         return [Phase("pretraining", before), Phase("adversarial", after, constants)]
 
     def _maps(self, spec: Spec):
