@@ -10,7 +10,7 @@ from PIL import Image
 from tools import mesh_of, noise, shrunk, write_image
 
 from gan_zoo import config as configs
-from gan_zoo import data, evaluate, losses, predictions, train
+from gan_zoo import data, evaluate, losses, predictions
 from gan_zoo.__main__ import main
 from gan_zoo.architectures import multiscale
 from gan_zoo.compare import compare
@@ -242,11 +242,15 @@ def test_losses_are_the_papers(settings):
     np.testing.assert_allclose(metrics["error"], squares, rtol=1e-5)
 
 
+def untrained(*overrides):
+    config, _ = shrunk("configs/next_frame.py:moving_digits", "config.adversarial_weight=0.0", *overrides)
+    spec, (phase,) = configs.build(config)
+    return Trained(config, spec, phase.game, new_state(phase.game, KEY, data.example(spec, 2)), 0)
+
+
 def test_pictures_predict_as_the_command_does():
     """Past frames, the oldest first, the true next one, and those predicted one after the other."""
-    config, _ = shrunk("configs/next_frame.py:moving_digits", "config.adversarial_weight=0.0")
-    spec, (phase,) = configs.build(config)
-    run = Trained(config, spec, phase.game, new_state(phase.game, KEY, data.example(spec, 2)), 0)
+    run = untrained()
     sequences = np.stack([run.test.sequence(i) for i in (3, 8)])
     batch = run.held_out(np.array([3, 8]))
     rows = to_bytes(run.view("predictions", batch)["image"])
@@ -256,10 +260,10 @@ def test_pictures_predict_as_the_command_does():
     np.testing.assert_allclose(rows[:, PAST + 1 :].astype(int), made, atol=1)
 
 
-def test_frames_of_ones_own(tmp_path):
+def test_frames_of_ones_own(tmp_path, monkeypatch):
     """Folders of frames of any size, one after the other; they are predicted at their own size."""
-    config, _ = shrunk("configs/next_frame.py:moving_digits", "config.adversarial_weight=0.0", "config.rounds=1")
-    train.train(config, tmp_path / "run")
+    run = untrained()
+    monkeypatch.setattr("gan_zoo.trained.load", lambda folder, number: run)
     for name in ("a", "b/c"):
         for frame in range(6):
             write_image(tmp_path / "in" / name / f"{frame}.png", noise(40, 52, seed=frame))
