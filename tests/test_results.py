@@ -56,6 +56,13 @@ IMAGES = {
     "configs/discogan.py:shoes2bags": lambda s: (
         s["domain_classifier_accuracy"] >= 0.95 and s["translated_accuracy"] >= 0.95 and s["coverage"] >= 0.8
     ),
+    "configs/autoencoder.py:denoise": lambda s: (
+        s["psnr"] >= s["psnr_noisy"] + 3 and s["psnr"] >= s["psnr_median_filter"] + 3
+    ),
+    "configs/autoencoder.py:inpaint": lambda s: s["mask_error"] < s["mask_error_of_mean"] / 2,
+    "configs/autoencoder.py:fashion_mnist": lambda s: s["precision_at_10"] >= 0.75,
+    "configs/deepfake.py:faces": lambda s: s["swapped_accuracy"] >= 0.9 and s["character_top1"] >= 0.5,
+    "configs/next_frame.py:moving_digits": lambda s: s["psnr"] >= s["psnr_last_frame"] + 3,
     "configs/srgan.py:photos": lambda s: (
         s["psnr_srresnet"] >= s["psnr_bicubic"] + 0.5 and s["sharpness"] > s["sharpness_srresnet"]
     ),
@@ -66,7 +73,9 @@ IMAGES = {
 def test_images_from_images(trained, cache, name):
     data = name.partition(":")[2]
     brought = command(
-        ["data", data if data in ("emoji", "photos") else "fashion_mnist"], environment(cache), timeout=900
+        ["data", {"faces": "emoji"}.get(data, data if data in ("emoji", "photos") else "fashion_mnist")],
+        environment(cache),
+        timeout=900,
     )
     assert brought.returncode == 0, brought.stderr
     scores = trained(name)

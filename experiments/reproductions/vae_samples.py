@@ -15,11 +15,12 @@ PAPER = "Kingma and Welling 2013, figure 5"
 COST = {"small": "4 minutes of one core, after ./launch.sh data fashion_mnist", "paper": "4.0e12 FLOP (counted)"}
 DIFFERS = (
     "PyTorch's example (400 hidden units, Adam). small: scikit-learn's digits of 8x8 and Fashion-MNIST for MNIST. A "
-    "plain autoencoder has a cross entropy, but no bound on a likelihood"
+    "plain autoencoder has a cross entropy, but no bound on a likelihood and no samples. FID is in the features of the "
+    "data set's own classifier"
 )
 CONFIGS = {"small": {"digits": "vae", "fashion_mnist": "vae_fashion_mnist"}, "paper": {"mnist": "paper"}}
 KINDS = {"variational": {}, "plain": {"variational": False}}
-SCORES = ("psnr", "cross_entropy", "kl", "elbo")
+SCORES = ("psnr", "cross_entropy", "kl", "elbo", "fid")
 COLUMNS, REACH = 10, 2.5  # columns of the picture; how far the traversal goes
 
 
@@ -44,7 +45,7 @@ def rows_of(run):
 
 
 def draw(runs, scale):
-    blocks, table, numbers = [], [["", "PSNR in dB", "cross entropy", "divergence", "ELBO (nats)"]], {}
+    blocks, table, numbers = [], [["", "PSNR in dB", "cross entropy", "divergence", "ELBO (nats)", "FID"]], {}
     for name, folder in runs.items():
         run = gan_zoo.load(folder)
         blocks.append(
