@@ -18,6 +18,20 @@ LOWER_IS_BETTER = {
     *("l1", "cycle_l1", "mask_error", "cross_entropy", "character_mean_rank", "character_mean_rank_held_out"),
 }
 
+# What stands beside a score for comparison, or has no better end: no checkpoint is the best by it.
+BESIDE = (
+    "_of_mean",
+    "_of_input",
+    "_of_truth",
+    "_last_frame",
+    "_noisy",
+    "_median_filter",
+    "_bicubic",
+    "_real",
+    "_chance",
+)
+AIMLESS = ("kl", "classifier_accuracy", "domain_classifier_accuracy")
+
 
 def line(
     evaluation: Mapping[str, Any],
@@ -56,7 +70,8 @@ def goodness(name: str, now: Mapping[str, Any]) -> float | None:
     """
     if not name:
         return None
-    value = now["scores"][choose("score (config.best_score)", name, now["scores"])]
+    known = [score for score in now["scores"] if not score.endswith(BESIDE) and score not in AIMLESS]
+    value = now["scores"][choose("score (config.best_score)", name, known)]
     return -value if name in LOWER_IS_BETTER else value
 
 

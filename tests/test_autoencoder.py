@@ -219,10 +219,12 @@ def test_the_losses_of_a_context_encoder_by_hand():
     sizes = ["config.discriminator.receptive_field=1", "config.discriminator.width=4"]
     hole = ["config.corruption=centre", "config.level=0.5", "config.adversarial_weight=0.25"]
     run, batch = trained("config.architecture=mlp_autoencoder", *hole, *sizes), {"image": images(8)}
+    run.nets["discriminator"] = jax.tree.map(lambda x: 20 * x, run.nets["discriminator"])  # logits far from 0
     made = run.probe("restore", np.asarray(batch["image"]))["image"]
     judge = find("architectures", "patchgan").Discriminator(width=4, receptive_field=1)
     logits = lambda x: judge.apply(run.nets["discriminator"], x, train=True, mutable="batch_stats")[0]
     on_real, on_fake = logits(batch["image"]), logits(made)
+    assert abs(float(on_real.mean() - on_fake.mean())) > 0.1
     total, (_, metrics) = run.game.players["discriminator"].loss(run.nets, batch, KEY, 0)
     wanted = float(jnp.mean(jax.nn.softplus(-on_real)) + jnp.mean(jax.nn.softplus(on_fake)))
     assert float(total) == pytest.approx(wanted, rel=1e-4)

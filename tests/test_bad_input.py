@@ -48,7 +48,8 @@ def refused(arguments: list[str], env, *words: str, **options) -> subprocess.Com
         (["--config.generator.norm=btach"], ["btach", "batch"]),
         (["--config.discriminator_turns=0"], ["discriminator_turns", "from 1"]),
         (["--config.ema_decay=7.0"], ["ema_decay", "from 0 to 1"]),
-        (["--config.generator.width=0"], ["no networks"]),
+        (["--config.generator.width=0"], ["generator.width is 0", "from 1"]),
+        (["--config.generator_optimizer.learning_rate=nan"], ["learning_rate is nan", "from 0"]),
         (["--config.seed=-1"], ["seed", "from 0"]),
     ],
 )
@@ -78,6 +79,22 @@ def test_images_that_do_not_fit(config, overrides, words, refused_here, tmp_path
     given = [f"--config.{item.replace('{}', str(tmp_path))}" for item in overrides]
     arguments = [str(PROJECT / f"configs/{config}.py:digits"), f"--workdir={tmp_path}/w", *given]
     refused_here(arguments, *(word.replace("{}", str(tmp_path)) for word in words))
+
+
+@pytest.mark.parametrize(
+    ("config", "override", "words"),
+    [
+        ("deepfake", "around.flip=1.5", "around.flip is 1.5: it must be from 0 to 1"),
+        ("deepfake", "jitter=-0.1", "jitter is -0.1: it must be from 0"),
+        ("stylegan", "batch_sizes=(16,0)", "batch_sizes is (16, 0): it must be from 1"),
+        ("stylegan", "generator.layers=0", "generator.layers is 0: it must be from 1"),
+        ("stylegan", "penalty_weight=-1.0", "penalty_weight is -1.0: it must be from 0"),
+        ("stackgan", "stage2.halvings=0", "stage2.halvings is 0: it must be from 1"),
+        ("stackgan", "divergence_weight=nan", "divergence_weight is nan: it must be from 0"),
+    ],
+)
+def test_values_out_of_their_range(config, override, words, refused_here):
+    refused_here(["describe", str(PROJECT / f"configs/{config}.py:digits"), f"--config.{override}"], words)
 
 
 @pytest.mark.parametrize(

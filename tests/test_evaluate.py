@@ -222,6 +222,9 @@ def test_best_and_last():
     assert watch.report(history, "fid") == {"warnings": ["w2"], "best": best}
     for name in ("mask_error", "character_mean_rank", "ppl_w"):
         assert watch.goodness(name, {"scores": {name: 1.0}}) > watch.goodness(name, {"scores": {name: 2.0}})
+    for name in ("kl", "l1_of_mean", "psnr_last_frame", "text_retrieval_real", "domain_classifier_accuracy"):
+        with pytest.raises(UserError, match=f"unknown score .* {name!r}"):  # nobody's aim
+            watch.goodness(name, {"scores": {name: 1.0, "psnr": 1.0}})
     assert watch.goodness("", history[0]) is None and "best" not in watch.report(history, "")
     with pytest.raises(UserError, match="did you mean 'fid'"):
         watch.goodness("fdi", history[0])

@@ -321,5 +321,8 @@ def test_data_that_are_no_sequences():
         with pytest.raises(UserError, match="moving_digits, frames:PATH"):
             config, _ = shrunk("configs/next_frame.py:moving_digits", f"config.dataset={name}")
             configs.build(config)
+    for wrong in ("power=3", "adversarial_weight=-0.1", "squares_first=-1"):
+        with pytest.raises(UserError, match=f"{wrong.partition('=')[0]}.*{wrong.partition('=')[2]}"):
+            configs.build(shrunk("configs/next_frame.py:moving_digits", f"config.{wrong}")[0])
     with pytest.raises(UserError, match="multiples of 8"):
         configs.build(shrunk("configs/next_frame.py:moving_digits", "config.image_shape=(36,36,1)")[0])
