@@ -1,6 +1,6 @@
 """Scores of images made from texts: whether a text is found again by its image, and how the stages compare."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,59 +10,94 @@ from gan_zoo.data.images import to_bytes
 from gan_zoo.metrics.images import sharpness
 from gan_zoo.metrics.seen import look
 from gan_zoo.text import NETWORKS
-from gan_zoo.text.joint_embedding import OF, joint_embedding, retrieval
-from gan_zoo.trained import Trained
+from gan_zoo.text.joint_embedding import OF, JointEmbedding, joint_embedding, retrieval
+from gan_zoo.trained import Trained, spread
 
 SEED = 0
 EACH = 4  # images of each caption
-OF_REAL = ("text_retrieval_real", "sharpness_of_truth")
+OTHER = 1  # seed of the second judge
 JUDGE = "char_cnn_rnn_small"  # whose joint embedding looks at images where texts are embedded by a function
 
 
-def caption_scores(trained: Trained, judge: Any, labels: np.ndarray, how: Mapping[str, Any]) -> dict[str, Any]:
+def caption_scores(
+    trained: Trained, judge: Any, number: int, labels: np.ndarray, how: Mapping[str, Any]
+) -> dict[str, Any]:
     """Scores of images of held-out captions, each with its protocol ``how``; {} for sets without captions.
+
+    Captions that are those of a training image, too, are left out where enough others are there.
 
     Args:
         judge: an ``evaluate.Judge``; what the first stage's images are held against.
+        number: images at most.
         labels: int [N], what the first stages' images are made of for its distance: those of the samples scored.
     """
     if not trained.spec.text_shape:
         return {}
-    config, test = trained.config, trained.test
-    name, dataset = captioned.parsed(config.dataset.partition(":")[2])
-    captions = [own[0] for own in test.captions()]
-    joint = joint_embedding(name if name in NETWORKS else JUDGE, dataset, config.classes)
-    text, taken = joint.texts(captions), test.take(np.arange(test.size))
-    given = {"text": np.repeat(taken["text"][:, :1], EACH, axis=0)}
-
-    def made(view: str) -> np.ndarray:
-        number = test.size * EACH
-        parts = trained.chunks(number, np.zeros(number, np.int32), SEED, view, given)
-        return np.concatenate([to_bytes(part["image"]) for part in parts])
-
-    images = made("sample")
-    found = retrieval(joint.images(images), np.repeat(text, EACH, axis=0), np.repeat(captions, EACH))
-    real = retrieval(joint.images(taken["image"]), text, captions)
-    own = {"of": OF, "captions": f"the first of each of {trained.spec.name}/test", **joint.protocol}
-    own |= {"joint_embedding": own.pop("text_encoder"), "joint_weights": own.pop("text_weights")}
-    values = {
-        "text_retrieval": (found, own),
-        "text_retrieval_real": (real, own),
-        "text_retrieval_chance": (1 / min(OF, len(set(captions))), {"of": OF}),
-        "sharpness": (float(sharpness(images).mean()), {}),
-        "sharpness_of_truth": (float(sharpness(taken["image"]).mean()), {}),
-    }
+    chosen, words = _unseen(trained, max(OF, number // EACH))
+    taken, captions = trained.test.take(chosen), [trained.test.captions()[row][0] for row in chosen]
+    judges = dict(zip(("", "_other"), _judges(trained), strict=True))
+    texts = {ending: joint.texts(captions) for ending, joint in judges.items()}
+    given, every = {"text": np.repeat(taken["text"][:, :1], EACH, axis=0)}, np.repeat(captions, EACH)
+    seen, crisp = {ending: [] for ending in judges}, []
+    for part in _made(trained, "sample", given):
+        crisp.append(sharpness(part))
+        for ending, joint in judges.items():
+            seen[ending].append(joint.images(part))
+    values = {"text_retrieval_chance": (1 / min(OF, len(set(captions))), {"of": OF})}
+    for ending, joint in judges.items():
+        own = {"of": OF, "captions": words, **joint.protocol}
+        own |= {"joint_embedding": own.pop("text_encoder"), "joint_weights": own.pop("text_weights")}
+        found = retrieval(np.concatenate(seen[ending]), np.repeat(texts[ending], EACH, axis=0), every)
+        real = retrieval(joint.images(taken["image"]), texts[ending], captions)
+        values |= {f"text_retrieval{ending}": (found, own), f"text_retrieval{ending}_real": (real, own)}
+    values["sharpness"] = float(np.concatenate(crisp).mean()), {}
+    values["sharpness_of_truth"] = float(sharpness(taken["image"]).mean()), {}
     if "stage1" in trained.views:
-        values["sharpness_stage1"] = float(sharpness(made("stage1")).mean()), {"enlarged": "cubic"}
+        parts = [sharpness(part) for part in _made(trained, "stage1", given)]
+        values["sharpness_stage1"] = float(np.concatenate(parts).mean()), {"enlarged": "cubic"}
     held_out = {"captions": "held out", **{name: value for name, value in how.items() if name != "labels"}}
-    of_made = {**held_out, "fake_samples": len(images)}
-    of_real = {**{name: value for name, value in held_out.items() if name != "averaged"}, "real_samples": test.size}
+    of_made = {**held_out, "fake_samples": len(every)}
+    of_real = {**{name: value for name, value in held_out.items() if name != "averaged"}, "real_samples": len(chosen)}
+    is_real = lambda name: name.endswith(("_real", "_of_truth"))
     scores = {
-        name: {"value": value, **(of_real if name in OF_REAL else of_made), **own}
+        name: {"value": value, **(of_real if is_real(name) else of_made), **own}
         for name, (value, own) in values.items()
     }
-    if "stage1" in trained.views and judge.extractor is not None:
-        parts = trained.chunks(len(labels), labels, SEED, "stage1")
-        fake = look(judge.extractor, (to_bytes(part["image"]) for part in parts), len(labels), "first stages")
-        scores["fid_stage1"] = {**judge.scores(fake, ("fid",), how)["fid"], "enlarged": "cubic"}
-    return scores
+    return scores | _first_stage(trained, judge, labels, how)
+
+
+def _unseen(trained: Trained, most: int) -> tuple[np.ndarray, str]:
+    """So many held-out examples at most, spread over those whose first caption no training image has; that in words."""
+    known = {caption for own in trained.train.captions() for caption in own}
+    firsts = [own[0] for own in trained.test.captions()]
+    rows, words = np.array([row for row, first in enumerate(firsts) if first not in known]), "no training image has"
+    if len({firsts[row] for row in rows}) < OF:
+        rows, words = np.arange(len(firsts)), "training images have too"
+    chosen = rows[spread(min(most, len(rows)), len(rows))]
+    return chosen, f"the first of each of {trained.spec.name}/{trained.test.split}, those that {words}"
+
+
+def _judges(trained: Trained) -> list[JointEmbedding]:
+    """Two joint embeddings: the one by which texts are given, where it is one, and another that no network was given.
+
+    Images can please the first by what only it sees; the second tells.
+    """
+    name, dataset = captioned.parsed(trained.config.dataset.partition(":")[2])
+    known = name if name in NETWORKS else JUDGE
+    return [joint_embedding(known, dataset, trained.config.classes, seed) for seed in (0, OTHER)]
+
+
+def _made(trained: Trained, view: str, given: Mapping[str, np.ndarray]) -> Iterator[np.ndarray]:
+    """What a view makes of each text, in parts, as it is stored."""
+    number = len(given["text"])
+    for part in trained.chunks(number, np.zeros(number, np.int32), SEED, view, given):
+        yield to_bytes(part["image"])
+
+
+def _first_stage(trained: Trained, judge: Any, labels: np.ndarray, how: Mapping[str, Any]) -> dict[str, Any]:
+    """The distance of the first stage's enlarged images, of the same texts as the samples'."""
+    if "stage1" not in trained.views or judge.extractor is None:
+        return {}
+    parts = trained.chunks(len(labels), labels, SEED, "stage1")
+    fake = look(judge.extractor, (to_bytes(part["image"]) for part in parts), len(labels), "first stages")
+    return {"fid_stage1": {**judge.scores(fake, ("fid",), how)["fid"], "enlarged": "cubic"}}

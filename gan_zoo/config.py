@@ -154,6 +154,8 @@ def override(config: ConfigDict, overrides: list[str]) -> ConfigDict:
         except (flags.Error, ValueError, TypeError, SyntaxError) as error:
             kind = type(paths[name]).__name__
             raise UserError(f"config.{name} is of type {kind}, and {text!r} is none ({error})") from None
+    if "batch_size" in texts and config.get("batch_sizes"):
+        raise UserError("config.batch_size is not read beside config.batch_sizes: set those, or config.batch_sizes=()")
     return config
 
 

@@ -99,4 +99,6 @@ def check_batch(batch_size: int) -> None:
     if batch_size % count:
         down = batch_size // count * count
         sizes = f"{down} or {down + count}" if down else str(count)
-        raise UserError(f"config.batch_size={batch_size} cannot be divided over {count} devices: take {sizes}")
+        raise UserError(
+            f"minibatches of {batch_size} (config.batch_size) cannot be divided over {count} devices: take {sizes}"
+        )

@@ -187,6 +187,8 @@ def evaluate(
     config = trained.config
     for metric in metrics:
         choose("metric", metric, ALL)
+    if metrics is not ALL and set(metrics) & set(STYLE_METRICS) and "style" not in trained.game.probes:
+        raise UserError(f"{config.model} has no styles: {' and '.join(STYLE_METRICS)} are a StyleGAN's scores")
     if samples and samples < LEAST:
         raise UserError(f"{samples} samples cannot be scored: take at least {LEAST}")
     judge, number = judge or judge_of(config), samples or config.eval_samples
@@ -225,7 +227,7 @@ def evaluate(
     scores |= translation_scores(trained, number, {**how, "shape": list(trained.spec.shape)})
     scores |= prediction_scores(trained, number, {**how, "shape": list(trained.spec.shape)})
     scores |= reconstruction_scores(trained, number, {**how, "shape": list(trained.spec.shape)})
-    scores |= caption_scores(trained, judge, labels, how)
+    scores |= caption_scores(trained, judge, number, labels, how)
     scores |= style_scores(trained, judge, number, metrics, how)
     scores |= superresolution_scores(trained, how, pictures and pictures / f"upscaled_{trained.step:07d}.png")
     whole = -(-number // trained.at_once) * trained.at_once  # a member's own scores are means over whole chunks

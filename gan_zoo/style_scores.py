@@ -10,7 +10,7 @@ import numpy as np
 from gan_zoo import data
 from gan_zoo.data.images import to_bytes
 from gan_zoo.metrics.path_length import perceptual_path_length
-from gan_zoo.metrics.separability import KEPT, linear_separability
+from gan_zoo.metrics.separability import KEPT, linear_separability, unseparated
 from gan_zoo.styles import draw, latents_of, layers_of, styles_of, truncated
 from gan_zoo.trained import Trained
 
@@ -26,7 +26,8 @@ def style_scores(
 ) -> dict[str, Any]:
     """ppl_z, ppl_w, separability_z and separability_w of ``number`` samples at most, each with its protocol ``how``.
 
-    {} for runs without styles, or without an extractor; separability needs a classifier of labels.
+    separability_of_nothing is what latents would have that tell nothing. {} for runs without styles, or without an
+    extractor; separability needs a classifier of labels.
 
     Args:
         judge: an ``evaluate.Judge``.
@@ -44,21 +45,25 @@ def style_scores(
     if SEPARABILITY in metrics and judge.classifier is not None:
         noise, labels = latents_of(trained, number, SEED)
         w = styles_of(trained, noise, labels)
-        parts = (draw(trained, truncated(trained, w[i : i + BATCH]), i) for i in range(0, number, BATCH))
-        probabilities = judge.classifier.extractor(np.concatenate([to_bytes(part) for part in parts]))[1]
-        own = {**judge.classifier.extractor.protocol, "attributes": probabilities.shape[1], "kept": KEPT}
-        for space, latents in zip(SPACES, (noise, w), strict=True):
-            value = linear_separability(latents, probabilities)
-            found[f"separability_{space}"] = {"value": value, **how, **own, "fake_samples": number}
+        look, size = judge.classifier.extractor, trained.at_once
+        starts = range(0, number, size)
+        parts = [look(to_bytes(draw(trained, truncated(trained, w[i : i + size]), i)))[1] for i in starts]
+        probabilities = np.concatenate(parts)
+        values = {f"separability_{space}": x for space, x in zip(SPACES, (noise, w), strict=True)}
+        values = {name: linear_separability(x, probabilities, of_each=True) for name, x in values.items()}
+        values["separability_of_nothing"] = unseparated(probabilities, of_each=True)
+        own = {**look.protocol, "attributes": probabilities.shape[1], "kept": KEPT, "of": "each class, and its others"}
+        found |= {name: {"value": value, **how, **own, "fake_samples": number} for name, value in values.items()}
     return found
 
 
 def path_length(trained: Trained, extractor: Any, number: int, space: str) -> float:
     """Perceptual path length in "z" or "w", untruncated, over whole paths; a path keeps its noise images and label."""
     ends, labels = latents_of(trained, 2 * number, SEED)
+    size = min(BATCH, trained.at_once)
     if labels is not None:  # one program makes all batches, so a label belongs to a place in a batch
-        labels = np.arange(BATCH) % trained.spec.classes
-    example = data.example(trained.spec, BATCH, trained.dtype, labels)
+        labels = np.arange(size) % trained.spec.classes
+    example = data.example(trained.spec, size, trained.dtype, labels)
     style, synthesis = (trained.game.probes[name] for name in ("style", "synthesis"))
     key, layers = jax.random.key(SEED), layers_of(trained)
     to_w = lambda z: style(trained.nets, {**example, "noise": z}, key)
@@ -73,7 +78,7 @@ def path_length(trained: Trained, extractor: Any, number: int, space: str) -> fl
 
     first, second = np.split(ends, 2)
     if space == "w":
-        labels = None if labels is None else np.resize(labels, number)
+        labels = None if labels is None else np.resize(labels, number)  # as they lie in the batches
         first, second = (styles_of(trained, z, labels) for z in (first, second))
     t = np.random.default_rng(SEED).random(number, np.float32)
-    return perceptual_path_length(generate, distance, first, second, t, space, EPSILON, BATCH)
+    return perceptual_path_length(generate, distance, first, second, t, space, EPSILON, size)

@@ -87,7 +87,12 @@ def truncation(trained: Trained, psi: float, cutoff: int = 0) -> dict[str, np.nd
 
 def draw(trained: Trained, w: np.ndarray, seed: int = 0, noise: bool = True) -> np.ndarray:
     """The images float [N, H, W, C] in [-1, 1] of styles [N, layers, W], with or without the layers' noise."""
-    return trained.probe("synthesis" if noise else "synthesis_without_noise", w, seed=seed, key="w")
+    name, size = "synthesis" if noise else "synthesis_without_noise", min(len(w), trained.at_once)
+    parts = []
+    for start in range(0, len(w), size):
+        whole = np.resize(w[start : start + size], (size, *w.shape[1:]))  # of one shape: one program
+        parts.append(trained.probe(name, whole, seed=seed + start, key="w")[: len(w) - start])
+    return np.concatenate(parts)
 
 
 def mixed(own: np.ndarray, other: np.ndarray, layers: slice) -> np.ndarray:
@@ -130,28 +135,31 @@ def project(
     Returns:
         w [N, W] and the distances at each round [rounds, N].
     """
-    target = jnp.asarray(images / np.float32(127.5) - 1)
-    layers, mean = layers_of(trained), average(trained)
-    synthesis, example = trained.game.probes["synthesis_without_noise"], data.example(trained.spec, len(images))
-    optimizer = optax.adam(optax.cosine_decay_schedule(0.05, rounds))
+    size = max(1, min(len(images), trained.at_once // 8))  # gradients keep every layer's output
+    layers, optimizer = layers_of(trained), optax.adam(optax.cosine_decay_schedule(0.05, rounds))
+    synthesis, example = trained.game.probes["synthesis_without_noise"], data.example(trained.spec, size)
 
-    def away(w, rng):
+    def away(w, target, rng):
         made = synthesis(trained.nets, {**example, "w": jnp.repeat(w[:, None], layers, axis=1)}, jax.random.key(0))
         apart = distance(made, target, rng)
         return apart.sum(), apart
 
     @jax.jit
-    def step(w, state, rng):
-        gradient, apart = jax.grad(away, has_aux=True)(w, rng)
+    def step(w, state, target, rng):
+        gradient, apart = jax.grad(away, has_aux=True)(w, target, rng)
         updates, state = optimizer.update(gradient, state)
         return optax.apply_updates(w, updates), state, apart
 
-    w = jnp.repeat(jnp.asarray(mean)[None], len(images), axis=0)
-    state, history = optimizer.init(w), []
-    for rng in jax.random.split(jax.random.key(0), rounds):
-        w, state, apart = step(w, state, rng)
-        history.append(apart)
-    return np.asarray(w), np.asarray(jnp.stack(history))
+    found = []
+    for start in range(0, len(images), size):
+        target = np.resize(images[start : start + size], (size, *images.shape[1:])) / np.float32(127.5) - 1
+        w = jnp.repeat(jnp.asarray(average(trained))[None], size, axis=0)
+        state, history = optimizer.init(w), []
+        for rng in jax.random.split(jax.random.key(0), rounds):
+            w, state, apart = step(w, state, target, rng)
+            history.append(apart)
+        found.append((np.asarray(w)[: len(images) - start], np.asarray(jnp.stack(history))[:, : len(images) - start]))
+    return np.concatenate([w for w, _ in found]), np.concatenate([history for _, history in found], axis=1)
 
 
 def _check(trained: Trained) -> None:

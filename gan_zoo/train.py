@@ -55,6 +55,7 @@ def train(config: ConfigDict, path: str | Path) -> dict[str, Any] | None:
             log.warning("from round %d on nothing is learned: the rate is 0 (config.%s.decay_rounds)", end, name)
         for phase in phases:
             check_batch(phase.batch_size)
+        captioned.unpack(Path(path))
         source = data.load(config.dataset, "train", config.image_shape, config.classes)
         check_size(source, max(phase.batch_size for phase in phases))
         larger = source
@@ -117,6 +118,9 @@ class Run:
         for config, workdir in self._folders():
             checkpoints = Checkpoints(workdir.path / "checkpoints", self.ends)
             self.seeds.append(Seed(config, workdir, checkpoints))
+        for folder in (self.workdir, *(seed.workdir for seed in self.seeds)):
+            if self.text and folder.writes:
+                captioned.keep(self.config.dataset, self.config.classes, folder.path)
 
     def _folders(self) -> Iterator[tuple[ConfigDict, Workdir]]:
         if self.config.seeds == 1:
@@ -377,7 +381,7 @@ class Run:
         return result
 
     def _trained(self, seed: Seed, number: int, state: State, now: int) -> trained.Trained:
-        return trained.Trained(seed.config, self.spec, self.phases[number].game, state, now)
+        return trained.Trained(seed.config, self.spec, self.phases[number].game, state, now, seed.workdir.path)
 
     def _is_finished(self, folder: Workdir) -> bool:
         files = [folder.read(name) or {} for name in ("result.json", "evaluation.json")]

@@ -44,11 +44,13 @@ class Trained:
         config, spec, game, state: what is played, on what, and all that training remembers.
         nets: every network, the averaged ones in place of those that were trained.
         step: the global round.
+        folder: the run's; None if it has none.
     """
 
-    def __init__(self, config: ConfigDict, spec: Spec, game: Game, state: State, step: int):
+    def __init__(self, config: ConfigDict, spec: Spec, game: Game, state: State, step: int, folder: Path | None = None):
         self.config, self.spec, self.game, self.state, self.step = config, spec, game, state, step
         self.nets: Nets = {**state.nets, **state.ema}
+        self.folder = folder
         self.views = {name: _compiled(view) for name, view in game.views.items()}
         self.dtype = float_type(config.precision)
 
@@ -98,7 +100,7 @@ class Trained:
     ) -> dict[str, np.ndarray]:
         """A generated batch of ``num`` samples, with what they were made from; labels [num], or one text."""
         if text is not None:
-            given = {"text": captioned.encode(self.config.dataset, [text], self.config.classes)[:, None]}
+            given = {"text": captioned.encode(self.config.dataset, [text], self.config.classes, self.folder)[:, None]}
         made = list(self.chunks(num, labels, seed, given=given))
         return {key: np.concatenate([chunk[key] for chunk in made]) for key in made[0]}
 
@@ -338,9 +340,10 @@ def load(path: str | Path, number: int | None = None) -> Trained:
     prepare(noted.get("precision", "float32"))  # before anything asks for the devices
     restored = restore(path, number)
     config = configs.complete(restored.info["config"])
+    captioned.unpack(Path(path))
     spec, phases = configs.build(config)
     game = next(phase.game for phase in phases if phase.name == restored.info["played"][-1][0])
     if spec.text_shape:
-        captioned.check(config.dataset, restored.info["text"], config.classes)
+        captioned.check(config.dataset, restored.info["text"], config.classes, Path(path))
     state = from_leaves(state_like(game, spec, config), restored.leaves)
-    return Trained(config, spec, game, state, restored.round)
+    return Trained(config, spec, game, state, restored.round, Path(path))

@@ -29,6 +29,7 @@ BESIDE = (
     "_bicubic",
     "_real",
     "_chance",
+    "_of_nothing",
 )
 AIMLESS = ("kl", "classifier_accuracy", "domain_classifier_accuracy")
 

@@ -98,13 +98,16 @@ def test_values_out_of_their_range(config, override, words, refused_here):
 
 
 @pytest.mark.parametrize(
-    ("config", "more"), [("dcgan", []), ("stylegan", ["--config.batch_sizes=(16,8)", "--config.conditional=False"])]
+    ("config", "more"),
+    [
+        ("dcgan", ["--config.batch_size=16", "--config.conditioning=none"]),
+        ("stylegan", ["--config.batch_sizes=(16,8)", "--config.conditional=False"]),
+    ],
 )
 def test_a_set_that_is_smaller_than_a_batch(config, more, refused_here, tmp_path):
     for number in range(12):
         write_image(tmp_path / "few" / f"{number}.png", noise(16, 16, 3))
     dataset = [f"--config.dataset=folder:{tmp_path}/few", "--config.image_shape=(16,16,3)", *more]
-    dataset += ["--config.batch_size=16"] + (["--config.conditioning=none"] if config == "dcgan" else [])
     arguments = [str(PROJECT / f"configs/{config}.py:digits"), f"--workdir={tmp_path}/w", *dataset]
     refused_here(arguments, "11 images", "batch of 16", "config.batch_size")
 

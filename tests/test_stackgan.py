@@ -221,14 +221,30 @@ def test_both_stages_are_scored_on_the_same_texts(phases, monkeypatch):
     monkeypatch.setattr(captions, "joint_embedding", lambda *_: embedding)
     monkeypatch.setattr(evaluate.Judge, "extractor", looker)
     monkeypatch.setattr(evaluate, "_label_scores", lambda *_: {})
+    with pytest.raises(UserError, match="no styles"):
+        evaluate.evaluate(learned, samples=40, metrics=("path_length",))
     scores = evaluate.evaluate(learned, samples=40, metrics=("fid",))["scores"]
     assert len(np.unique(asked["sample"], axis=0)) > 5
     np.testing.assert_array_equal(asked["sample"], asked["stage1"])
     assert scores["fid_stage1"]["labels"] == scores["fid"]["labels"] == "as in the training split"
     assert scores["fid_stage1"]["value"] == pytest.approx(scores["fid"]["value"])  # of the same black images
+    assert scores["text_retrieval_other"]["value"] == scores["text_retrieval"]["value"]  # of the same embedding here
     found, real = scores["text_retrieval"], scores["text_retrieval_real"]
-    assert found["fake_samples"] == 4 * real["real_samples"] and "averaged" in found and "labels" not in found
+    assert found["fake_samples"] == 4 * real["real_samples"] == 40 and "averaged" in found and "labels" not in found
     assert not {"fake_samples", "averaged", "labels"} & set(real)
+
+
+@pytest.mark.parametrize(("new", "left"), [(12, 12), (9, 30)])
+def test_captions_that_training_images_have_are_left_out(new, left):
+    """Where ten others are there: of the names of labels, which all images have, none is."""
+    firsts = [f"new {i}" if i < new else "old" for i in range(30)]
+    source = lambda split, texts: SimpleNamespace(split=split, captions=lambda: [(text, "more") for text in texts])
+    run = SimpleNamespace(
+        train=source("train", ["old", "older"]), test=source("test", firsts), spec=SimpleNamespace(name="set")
+    )
+    chosen, words = captions._unseen(run, 100)
+    assert len(chosen) == left and ("no training image" in words) == (new == 12)
+    assert len(captions._unseen(run, 11)[0]) == 11
 
 
 @pytest.mark.parametrize(
@@ -239,7 +255,7 @@ def test_both_stages_are_scored_on_the_same_texts(phases, monkeypatch):
         ("config.first_size=16", "less than"),
         ("config.image_shape=(12,12,1)", "power of two"),
         ("config.mismatched=label", "mismatched"),
-        ("config.captions=0", "at least one"),
+        ("config.captions=0", "captions is 0: it must be from 1"),
     ],
 )
 def test_what_does_not_fit_is_told(override, words):

@@ -1,21 +1,24 @@
 """StyleGAN and ProGAN: networks that grow, what a phase hands to the next, and what styles do."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tools import PROJECT
+from PIL import Image
+from tools import PROJECT, noise, write_image
 
 from gan_zoo import config as configs
 from gan_zoo import data, style_scores, styles
+from gan_zoo.__main__ import main
 from gan_zoo.architectures import progan, stylegan
 from gan_zoo.errors import UserError
 from gan_zoo.layers import Conv, EqualizedDense, average_pool, blur, pixel_norm, upsample
 from gan_zoo.metrics.extractors import Extractor
-from gan_zoo.metrics.separability import linear_separability
+from gan_zoo.metrics.separability import linear_separability, unseparated
 from gan_zoo.models.stylegan import at
 from gan_zoo.step import new_state, train_step
 from gan_zoo.train import Run
@@ -375,6 +378,64 @@ def test_separability_of_what_a_plane_parts_and_of_what_it_does_not():
         linear_separability(x, sure(coin)[:10])
 
 
+def test_separability_of_one_class_of_many():
+    """Rare attributes: the surest of all hardly have them, so latents that tell nothing would look good."""
+    x, kind = np.asarray(normal(4000, 3)), np.random.default_rng(0).integers(10, size=4000)
+    sureness = np.random.default_rng(1).uniform(0.7, 0.99, 4000)
+    probabilities = np.where(kind[:, None] == np.arange(10), sureness[:, None], (1 - sureness)[:, None] / 9)
+    share = (kind[:, None] == np.arange(10)).mean(axis=0)
+    wanted = np.exp(-np.sum(share * np.log(share) + (1 - share) * np.log(1 - share)))
+    nothing = unseparated(probabilities, of_each=True)
+    assert nothing == pytest.approx(wanted, rel=0.02)
+    assert linear_separability(x, probabilities, of_each=True) == pytest.approx(nothing, rel=0.05)
+    assert linear_separability(x, probabilities) < 0.5 * nothing  # why the surest of each are kept
+    told = np.eye(10)[kind] + 0.01 * np.asarray(normal(4000, 10))
+    assert linear_separability(told, probabilities, of_each=True) == pytest.approx(1, abs=0.01)
+
+
+@pytest.fixture
+def run(grown, monkeypatch):
+    """A grown run, found wherever one is asked for."""
+    config, spec, played = grown
+    phase, _, state, _ = played[-1]
+    run = Trained(config, spec, phase.game, state, 0)
+    monkeypatch.setattr("gan_zoo.trained.load", lambda folder, number: run)
+    return run
+
+
+def test_images_of_styles_do_not_depend_on_how_many_are_made_at_once(run, monkeypatch):
+    w = styles.truncated(run, styles.styles_of(run, np.asarray(normal(7, 8)), np.arange(7)))
+    whole = styles.draw(run, w, noise=False)
+    target = np.asarray(np.clip(np.rint((whole + 1) * 127.5), 0, 255), np.uint8)
+    distance = lambda a, b, rng: jnp.mean((a - b) ** 2, axis=(1, 2, 3))
+    found = styles.project(run, target, distance, 3)
+    monkeypatch.setattr(Trained, "at_once", 24)
+    np.testing.assert_allclose(styles.draw(run, w[:3], noise=False), whole[:3], atol=1e-5)
+    monkeypatch.setattr(Trained, "at_once", 3)
+    np.testing.assert_allclose(styles.draw(run, w, noise=False), whole, atol=1e-5)
+    w, history = styles.project(run, target, distance, 3)
+    np.testing.assert_allclose(w, found[0], atol=0.02)  # Adam's first steps are of one size whatever the gradient
+    np.testing.assert_allclose(history, found[1], rtol=0.01)
+
+
+def test_styles_are_drawn_and_found_on_the_command_line(run, tmp_path, capsys):
+    assert main(["styles", "--workdir=run", f"--output={tmp_path}/styles", "--seed=2"]) == 0
+    names = {"mixing.png", "noise.png", "truncation.png", "uncurated.png", "walk.png", "walk.gif"}
+    assert {file.name for file in (tmp_path / "styles").iterdir()} == names
+    assert set(map(Path, capsys.readouterr().out.split())) == {tmp_path / "styles" / name for name in names}
+    with Image.open(tmp_path / "styles" / "walk.gif") as walk:
+        assert walk.n_frames == 18  # ten there, eight back
+    for name in ("one", "two"):
+        write_image(tmp_path / "in" / f"{name}.png", noise(8, 8, 1, seed=len(name))[..., 0])
+    arguments = ["project", "--workdir=run", f"--input={tmp_path}/in", f"--output={tmp_path}/found"]
+    assert main(arguments) == 0
+    with np.load(tmp_path / "found" / "styles.npz") as found:
+        assert found["w"].shape == (2, 8) and found["names"].tolist() == ["one.png", "two.png"]
+        assert found["distance"].shape == (2,)
+    assert (tmp_path / "found" / "projected.png").exists()
+    assert main(["project", "--workdir=run", f"--output={tmp_path}/found"]) == 2
+
+
 def test_projection_finds_an_image_that_the_network_makes(grown):
     config, spec, played = grown
     phase, _, state, _ = played[-1]
@@ -396,7 +457,8 @@ def test_projection_finds_an_image_that_the_network_makes(grown):
         (["config.architecture=progan"], "config.mixing=0"),
         (["config.dataset=25gaussians"], "shape"),
         (["config.thousands=(0.0,)", "config.fading_thousands=(0.0,)"], "images to show"),
-        (["config.mixing=1.5"], "probability"),
+        (["config.mixing=1.5"], "mixing is 1.5: it must be from 0 to 1"),
+        (["config.batch_size=8"], "config.batch_sizes"),
     ],
 )
 def test_settings_that_do_not_fit(overrides, words):

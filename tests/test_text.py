@@ -182,6 +182,36 @@ def test_runs_whose_texts_were_embedded_otherwise_are_refused(monkeypatch):
         captioned.check(name, noted)
 
 
+def test_a_run_keeps_the_encoder_that_was_trained_for_it(tmp_path, monkeypatch):
+    """Where the cache is empty, or has one that was trained otherwise, texts are embedded as the run's were."""
+    name, folder = "captioned:char_cnn_rnn_small:digits", tmp_path / "run"
+    monkeypatch.setattr("gan_zoo.text.joint_embedding.ROUNDS", (2, 2))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "here"))
+    joint_embedding.cache_clear()
+    noted, wanted = captioned.weights(name), captioned.encode(name, ["seven"])
+    captioned.keep(name, 0, folder)
+    captioned.keep(f"captioned:{ENCODER}:digits", 0, tmp_path / "other")  # a function: there is nothing to keep
+    assert not (tmp_path / "other").exists()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
+    with monkeypatch.context() as patch:  # sampling reads no image
+        patch.setattr(data, "load", pytest.fail)
+        np.testing.assert_array_equal(captioned.encode(name, ["seven"], folder=folder), wanted)
+        captioned.check(name, noted, folder=folder)
+    # The same key with other weights, as another machine's rounding makes them.
+    monkeypatch.setattr("gan_zoo.text.joint_embedding.RATE", 3e-3)
+    joint_embedding.cache_clear()
+    assert captioned.weights(name) != noted
+    with pytest.raises(UserError, match="text_encoder"):
+        captioned.check(name, noted)
+    captioned.unpack(folder)
+    assert captioned.weights(name) == noted
+    captioned.unpack(tmp_path / "nothing")
+    (folder / "text_encoder" / "embedding.npz").write_bytes(b"damaged")
+    captioned.unpack(folder)
+    assert captioned.weights(name) == noted
+    joint_embedding.cache_clear()
+
+
 def test_names_of_sets_and_encoders_are_told_apart():
     assert captioned.parsed("emoji:google") == ("char_cnn_rnn", "emoji:google")
     assert captioned.parsed("char_cnn_rnn_small:emoji:google") == ("char_cnn_rnn_small", "emoji:google")

@@ -35,7 +35,7 @@ FEW = ["config.batch_size=16", "config.eval_samples=64", "config.log_every=5", "
 def shrunk(name: str, *overrides: str):
     """A config with narrow networks and at most two turns for each player."""
     config = configs.load(str(PROJECT / name), [])
-    narrow = []
+    narrow = ["config.batch_sizes=()"] if config.get("batch_sizes") else []
     for network in {"generator", "discriminator", "encoder", "decoder", "stage1", "stage2"} & set(config):
         for field, value in config[network].items():
             small = NARROW.get(field)

@@ -8,6 +8,7 @@ when the set is opened for the first time, and kept in the data folder.
 import hashlib
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from gan_zoo.data import Source, Spec
 from gan_zoo.errors import UserError
 
 ARGUMENT = "[ENCODER:]DATA"
+ENCODER = "text_encoder"  # where a run keeps its own
 CAPTIONS = 10  # of each example; fewer are repeated
 AT_ONCE = 20_000  # texts
 
@@ -60,8 +62,8 @@ def encoder_of(argument: str, classes: int):
     return encoder(name, dataset, classes)
 
 
-def encode(dataset: str, texts: list[str], classes: int = 0) -> np.ndarray:
-    """Embeddings float32 [N, T] of texts, as they are in the set "captioned:...".
+def encode(dataset: str, texts: list[str], classes: int = 0, folder: Path | None = None) -> np.ndarray:
+    """Embeddings float32 [N, T] of texts, as in the set "captioned:..."; by the encoder in a run's folder, if any.
 
     Raises:
         UserError: a text is blank, or has no character that the encoder reads.
@@ -69,7 +71,7 @@ def encode(dataset: str, texts: list[str], classes: int = 0) -> np.ndarray:
     for text in texts:
         if not text.strip():
             raise UserError(f"the text {text!r} has no character that can be read")
-    return encoder_of(dataset.partition(":")[2], classes)(texts)
+    return _of_run(dataset, classes, folder)(texts)
 
 
 def weights(dataset: str, classes: int = 0) -> str:
@@ -77,17 +79,46 @@ def weights(dataset: str, classes: int = 0) -> str:
     return encoder_of(dataset.partition(":")[2], classes).protocol["text_weights"]
 
 
-def check(dataset: str, noted: str, classes: int = 0) -> None:
+def keep(dataset: str, classes: int, folder: Path) -> None:
+    """Copies the encoder of the set "captioned:..." into a run's folder, where it was trained on the set."""
+    from gan_zoo import text
+    from gan_zoo.text.joint_embedding import joint_embedding, keep
+
+    name, own = parsed(dataset.partition(":")[2])
+    if name in text.NETWORKS:
+        keep(joint_embedding(name, own, classes), folder / ENCODER)
+
+
+def unpack(folder: Path) -> None:
+    """Brings the encoder in a run's folder, if there is one, into the cache: the set's captions are embedded by it."""
+    if (folder / ENCODER).is_dir():
+        from gan_zoo.text.joint_embedding import bring
+
+        bring(folder / ENCODER)
+
+
+def check(dataset: str, noted: str, classes: int = 0, folder: Path | None = None) -> None:
     """Refuses a run whose texts another encoder embedded than the one that is here.
 
     Raises:
         UserError: says what to bring.
     """
-    if (here := weights(dataset, classes)) != noted:
+    here = _of_run(dataset, classes, folder).protocol["text_weights"]
+    if here != noted:
         raise UserError(
             f"this run's texts were embedded with the weights {noted}, and the encoder of {dataset} has {here} here: "
-            "it was trained elsewhere, or on other captions. Bring ~/.cache/gan_zoo/embeddings from there"
+            f"it was trained elsewhere, or on other captions. Bring the run's folder {ENCODER}"
         )
+
+
+def _of_run(dataset: str, classes: int, folder: Path | None):
+    """The encoder in a run's folder, read without the set's images; else that of the set."""
+    if folder is None or not (folder / ENCODER).is_dir():
+        return encoder_of(dataset.partition(":")[2], classes)
+    from gan_zoo.text.joint_embedding import read_kept
+
+    joint = read_kept(parsed(dataset.partition(":")[2])[0], folder / ENCODER)
+    return joint.encoder
 
 
 def parsed(argument: str) -> tuple[str, str]:

@@ -215,8 +215,6 @@ class Model:
             raise UserError(f"stackgan needs captions, and {spec.name} has none: config.dataset=captioned:{spec.name}")
         if self.mismatched == "class" and spec.classes < 2:
             raise UserError(f"{spec.name} has no classes: set config.mismatched=example")
-        if self.captions < 1:
-            raise UserError(f"config.captions={self.captions}: at least one is averaged")
         find("architectures", self.architecture).check(spec.shape, self.first_size)
 
 

@@ -215,10 +215,9 @@ class Model:
         family = find("architectures", self.architecture)
         family.check(spec.shape)
         shown = (*self.thousands, *self.fading_thousands)
-        if min(*shown, self.half_life) < 0 or not any(self.thousands) or not 0 <= self.mixing <= 1:
+        if min(*shown, self.half_life) < 0 or not any(self.thousands):
             raise UserError(
-                "config.thousands and fading_thousands are images to show, at least some; half_life is 0 or more and "
-                "mixing a probability"
+                "config.thousands and fading_thousands are images to show, at least some; half_life is 0 or more"
             )
         if self.start < 4 or self.start & (self.start - 1) or self.start > spec.shape[0]:
             raise UserError(f"config.start={self.start}: a power of two from 4 to the images' {spec.shape[0]} pixels")

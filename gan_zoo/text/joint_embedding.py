@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -16,7 +17,7 @@ import numpy as np
 import optax
 
 from gan_zoo import data
-from gan_zoo.cached import cached
+from gan_zoo.cached import cached, copy_in, copy_out, read
 from gan_zoo.checkpoint import fingerprint, to_leaves
 from gan_zoo.data.feed import Feed
 from gan_zoo.data.images import fit_all
@@ -29,6 +30,7 @@ from gan_zoo.step import new_state, state_shapes, train_step
 from gan_zoo.text import NETWORKS, Encoder
 from gan_zoo.text.char_cnn_rnn import CharCNNRNN, characters
 
+KIND = "embedding"  # in the cache
 SHAPE = (32, 32, 3)  # of images, whatever the run's: one embedding judges all sizes
 LARGER = (36, 36, 3)  # what they are cut out of at random in training
 CAPTIONS = 10  # of each image; fewer are repeated
@@ -48,6 +50,7 @@ class JointEmbedding:
     image: Classifier
     nets: Nets
     protocol: dict[str, Any]
+    key: str = ""  # of the cache
 
     def texts(self, texts: Sequence[str]) -> np.ndarray:
         """Embeddings float32 [N, T].
@@ -71,6 +74,11 @@ class JointEmbedding:
         return np.concatenate(parts)
 
     @property
+    def encoder(self) -> Encoder:
+        """The half that reads texts."""
+        return Encoder(self.texts, self.protocol)
+
+    @property
     def _text(self):
         return partial(_text, self.text)
 
@@ -91,31 +99,59 @@ def _image(network: Classifier, nets: Nets, rows: jax.Array) -> jax.Array:
 
 def encoder(name: str, dataset: str, classes: int = 0) -> Encoder:
     """The text half of the joint embedding of a set with captions, trained now if the cache has none."""
-    joint = joint_embedding(name, dataset, classes)
-    return Encoder(joint.texts, joint.protocol)
+    return joint_embedding(name, dataset, classes).encoder
 
 
-@lru_cache(maxsize=2)
-def joint_embedding(name: str, dataset: str, classes: int = 0) -> JointEmbedding:
-    """The joint embedding of a set with captions, by its text network's name; classes as for ``data.load``."""
+@lru_cache(maxsize=4)
+def joint_embedding(name: str, dataset: str, classes: int = 0, seed: int = 0) -> JointEmbedding:
+    """The joint embedding of a set with captions, by its text network's name; classes as for ``data.load``.
+
+    With another seed it is another one: a judge that no generator was given.
+    """
     text = NETWORKS[name]
     train = _pairs(data.load(dataset, "train", LARGER, classes), text)
     test = _pairs(data.load(dataset, "test", SHAPE, classes), text)
     image = Classifier(text.features)
 
     def make():
-        nets = _train(text, image, train)
+        nets = _train(text, image, train, seed)
         joint = JointEmbedding(text, image, nets, {})
         firsts = [captions[0] for captions in test.captions()]
         found = retrieval(joint.images(test.arrays["image"]), joint.texts(firsts), firsts)
         return nets, {"retrieval": found, "steps": _rounds(train)}
 
-    like = state_shapes(_game(text, image, 1), _example(train)).nets
-    title = f"the joint embedding of {dataset}'s images and captions"
-    nets, noted = cached("embedding", _content(train, test, text, image), title, like, make)
+    title, key = (
+        f"the joint embedding of {dataset}'s images and captions",
+        _content(train, test, text, image, *([seed] if seed else [])),
+    )
+    return _known(name, key, *cached(KIND, key, title, _like(text, image), make))
+
+
+def keep(joint: JointEmbedding, folder: Path) -> None:
+    """Copies a joint embedding out of the cache, so that it goes where a run goes."""
+    copy_out(KIND, joint.key, folder)
+
+
+def read_kept(name: str, folder: Path) -> JointEmbedding:
+    """The joint embedding that ``keep`` has put into a folder: without the set's images."""
+    text = NETWORKS[name]
+    return _known(name, "", *read(folder, KIND, _like(text, Classifier(text.features))))
+
+
+def bring(folder: Path) -> None:
+    """Brings a joint embedding that was kept into the cache, in place of one that was trained otherwise."""
+    if copy_in(KIND, folder):
+        joint_embedding.cache_clear()
+
+
+def _known(name: str, key: str, nets: Nets, noted: dict[str, Any]) -> JointEmbedding:
     weights = fingerprint(to_leaves(nets))[:16]
     protocol = {"text_encoder": name, "text_weights": weights, "held_out_retrieval": noted["retrieval"]}
-    return JointEmbedding(text, image, nets, protocol)
+    return JointEmbedding(NETWORKS[name], Classifier(NETWORKS[name].features), nets, protocol, key)
+
+
+def _like(text: CharCNNRNN, image: Classifier) -> Nets:
+    return state_shapes(_game(text, image, 1), _example(text)).nets
 
 
 def captions_of(source: data.Source) -> Sequence[tuple[str, ...]]:
@@ -158,9 +194,11 @@ def _pairs(source: data.Source, text: CharCNNRNN) -> data.Source:
     return replace(found, arrays=arrays, take=take, captions=lambda: captions)
 
 
-def _example(train: data.Source) -> dict[str, np.ndarray]:
-    text = np.zeros((BATCH, *train.arrays["text"].shape[1:]), np.int8)
-    return {"image": np.zeros((BATCH, *SHAPE), np.float32), "text": text}
+def _example(text: CharCNNRNN) -> dict[str, np.ndarray]:
+    return {
+        "image": np.zeros((BATCH, *SHAPE), np.float32),
+        "text": np.zeros((BATCH, CAPTIONS, text.length), np.int8),
+    }
 
 
 def _game(text: CharCNNRNN, image: Classifier, rounds: int) -> Game:
@@ -201,13 +239,13 @@ def _rounds(train: data.Source) -> int:
     return int(np.clip(EPOCHS * min(different, train.size) / BATCH, *ROUNDS))
 
 
-def _train(text: CharCNNRNN, image: Classifier, train: data.Source) -> Nets:
+def _train(text: CharCNNRNN, image: Classifier, train: data.Source, seed: int) -> Nets:
     """Both networks, averaged; on one device, so that they are the same on any number."""
     rounds = _rounds(train)
     game = _game(text, image, rounds)
     with jax.set_mesh(local_mesh()):
-        feed = Feed(train, 0, 0, BATCH, 1, local_mesh(), jnp.float32, SHAPE[:2])
-        state = new_state(game, jax.random.key(0), _example(train))
+        feed = Feed(train, seed, 0, BATCH, 1, local_mesh(), jnp.float32, SHAPE[:2])
+        state = new_state(game, jax.random.key(seed), _example(text))
         for step in range(rounds):
             state, metrics = train_step(game, state, {}, feed(step))
             if step % 8 == 0:
@@ -215,9 +253,9 @@ def _train(text: CharCNNRNN, image: Classifier, train: data.Source) -> Nets:
     return jax.device_get(state.ema)
 
 
-def _content(train: data.Source, test: data.Source, *networks: Any) -> str:
+def _content(train: data.Source, test: data.Source, *made_of: Any) -> str:
     """Names what is cached by what it is made from."""
-    total = hashlib.sha256(repr((networks, train.size, test.size, BATCH, CAPTIONS, _rounds(train))).encode())
+    total = hashlib.sha256(repr((made_of, train.size, test.size, BATCH, CAPTIONS, _rounds(train))).encode())
     for source in (train, test):
         for array in source.arrays.values():
             total.update(np.ascontiguousarray(array).tobytes())
