@@ -47,7 +47,7 @@ EMOJI = {
 }
 # The paper's sizes: 600 epochs of CUB's 8,855 images for each stage, rates halved every 100. What it has otherwise: its
 # texts were embedded beside features of a pretrained network at 224x224, here it is a small one's, trained on the pairs
-# at 32x32 (to take others: captioned:PACKAGE.FUNCTION:DATA). Parts are cut out of 304x304; distances are to whole images.
+# at 32x32 (take others: captioned:PACKAGE.FUNCTION:DATA). Parts are cut out of 304x304; distances are to whole images.
 PAPER = {
     "image_shape": (256, 256, 3),
     "load_size": (304, 304),
