@@ -13,7 +13,7 @@ from gan_zoo.reconstructions import WINDOW
 from gan_zoo.reproduce import Result
 
 PAPER = "after Vincent et al. 2008, figure 1 (who do not show what is restored)"
-COST = {"small": "9 minutes of one core, after ./launch.sh data fashion_mnist", "paper": "5.4e14 FLOP (counted)"}
+COST = {"small": "10 minutes of one core, after ./launch.sh data fashion_mnist", "paper": "5.4e14 FLOP (counted)"}
 DIFFERS = (
     "convolutional, Fashion-MNIST for MNIST; the paper's networks are fully connected, are stacked, and are judged by "
     "what classifiers make of their features. The scale paper has 100,000 rounds for 3,000"
@@ -37,7 +37,11 @@ def draw(runs, scale):
         made = run.probe("restore", batch)
         filtered = np.stack([median(image, WINDOW) for image in to_bytes(made["given"])]) / 127.5 - 1
         columns = [made["given"], filtered, made["image"], batch]
-        parts.append(figures.headed(figures.grid(np.stack(columns, axis=1)), [name, "median", "restored", "truth"]))
+        parts.append(
+            figures.headed(
+                figures.grid(np.stack(columns, axis=1)), [name.partition("_")[0], "median", "restored", "truth"]
+            )
+        )
         scores = workdir.read(folder / "evaluation.json")["scores"]
         numbers[name] = {key: scores[key]["value"] for key in SCORES}
     rows = [[f"{name} {NOISES[name]}", *own.values()] for name, own in numbers.items()]
