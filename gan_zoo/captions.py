@@ -34,7 +34,8 @@ def caption_scores(
     if not trained.spec.text_shape:
         return {}
     chosen, words = _unseen(trained, max(OF, number // EACH))
-    taken, captions = trained.test.take(chosen), [trained.test.captions()[row][0] for row in chosen]
+    taken, held_out = trained.test.take(chosen), trained.test.captions()
+    captions = [held_out[row][0] for row in chosen]
     judges = dict(zip(("", "_other"), _judges(trained), strict=True))
     texts = {ending: joint.texts(captions) for ending, joint in judges.items()}
     given, every = {"text": np.repeat(taken["text"][:, :1], EACH, axis=0)}, np.repeat(captions, EACH)
@@ -55,9 +56,9 @@ def caption_scores(
     if "stage1" in trained.views:
         parts = [sharpness(part) for part in _made(trained, "stage1", given)]
         values["sharpness_stage1"] = float(np.concatenate(parts).mean()), {"enlarged": "cubic"}
-    held_out = {"captions": "held out", **{name: value for name, value in how.items() if name != "labels"}}
-    of_made = {**held_out, "fake_samples": len(every)}
-    of_real = {**{name: value for name, value in held_out.items() if name != "averaged"}, "real_samples": len(chosen)}
+    common = {"captions": "held out", **{name: value for name, value in how.items() if name != "labels"}}
+    of_made = {**common, "fake_samples": len(every)}
+    of_real = {**{name: value for name, value in common.items() if name != "averaged"}, "real_samples": len(chosen)}
     is_real = lambda name: name.endswith(("_real", "_of_truth"))
     scores = {
         name: {"value": value, **(of_real if is_real(name) else of_made), **own}

@@ -76,15 +76,23 @@ def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
         except UserError as error:  # the others are played all the same
             problems.append(f"{one.name}: {error}")
     every = {job.folder: job for _, own in jobs for seed in own for job in seed.values()}  # some share a run
-    states = play(list(every.values()), folder, {}, args.jobs, args.executor) if every else {}
-    for one, own in jobs:
-        if any(states[job.folder] != DONE for seed in own for job in seed.values()):
-            continue
-        try:
-            files = reproduce.keep(one, own, args.scale, output)
-        except UserError as error:
-            problems.append(f"{one.name}: {error}")
-            continue
+    drawn: dict[str, list[Path]] = {}
+
+    def draw(states: Mapping[Path, str]) -> None:
+        """Draws what is trained and not yet drawn: a night's pictures do not wait for its last run."""
+        for one, own in jobs:
+            if one.name in drawn or any(states[job.folder] != DONE for seed in own for job in seed.values()):
+                continue
+            drawn[one.name] = []
+            try:
+                drawn[one.name] = reproduce.keep(one, own, args.scale, output)
+                reproduce.gallery(output)
+            except UserError as error:
+                problems.append(f"{one.name}: {error}")
+
+    states = play(list(every.values()), folder, {}, args.jobs, args.executor, draw) if every else {}
+    draw(states)
+    for files in filter(None, drawn.values()):
         print(next(file for file in files if file.suffix == ".md").read_text())
         print("  ".join(map(str, files)))
     if output.is_dir():

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -68,9 +68,17 @@ def shortened(name: str, width: int) -> str:
 
 
 def play(
-    jobs: list[Job], folder: Path, parameters: Mapping[str, Any], at_once: int = 1, executor: str = "local"
+    jobs: list[Job],
+    folder: Path,
+    parameters: Mapping[str, Any],
+    at_once: int = 1,
+    executor: str = "local",
+    meanwhile: Callable[[Mapping[Path, str]], None] = lambda states: None,
 ) -> dict[Path, str]:
     """Plays jobs in a folder and shows how they are: the state of each, by its folder.
+
+    Args:
+        meanwhile: is told the states now and then, and may take its time.
 
     Raises:
         UserError: another sweep is at work in the folder.
@@ -87,6 +95,7 @@ def play(
         try:
             for _ in sweep.play():
                 live.show()
+                meanwhile(sweep.states)
                 time.sleep(PAUSE)
             live.show()
         finally:

@@ -140,5 +140,34 @@ def test_a_broken_file_does_not_stop_the_others(text, word, tmp_path, monkeypatc
     assert word in caplog.text + capsys.readouterr().err
 
 
+def test_each_is_drawn_as_soon_as_its_runs_are_done(tmp_path, monkeypatch):
+    folder = tmp_path / "reproductions"
+    folder.mkdir()
+    run = "def get_runs(scale): return {'a': {'config': 'configs/gan.py:digits', 'seed': SEED}}\n"
+    for number, name in enumerate(("first", "second")):
+        (folder / f"{name}.py").write_text(
+            f"{HEAD}from gan_zoo import reproduce\nSEED = {number}\n{run}" + GOOD.partition("\n")[2]
+        )
+    seen = []
+
+    def play(jobs, place, parameters, at_once, executor, meanwhile):
+        for states in (("waiting", "waiting"), ("running", "done"), ("failed", "done")):
+            meanwhile(dict(zip([job.folder for job in jobs], states, strict=True)))
+            seen.append(sorted(file.stem for file in (place / "figures").glob("*.md")))
+        return dict(zip([job.folder for job in jobs], states, strict=True))
+
+    def keep(one, every, scale, output):
+        output.mkdir(parents=True, exist_ok=True)
+        file = output / f"{one.name}.md"
+        file.write_text("page")
+        return [file]
+
+    monkeypatch.setattr(experiments, "EXPERIMENTS", tmp_path)
+    monkeypatch.setattr("gan_zoo.live.play", play)
+    monkeypatch.setattr(reproduce, "keep", keep)
+    assert main(["reproduce", "--all", f"--workdir={tmp_path / 'runs'}"]) == 2  # one has failed
+    assert seen == [[], ["README", "second"], ["README", "second"]]
+
+
 def test_unknown_names(refused_here):
     refused_here(["reproduce", "gan_by_hnd"], "did you mean 'gan_by_hand'")
