@@ -13,8 +13,8 @@ COST = {"small": "a minute after the training that stylegan_growing shares", "pa
 DIFFERS = (
     "small: emoji at 32x32, so that 4 and 8 pixels are coarse, 16 middle and 32 fine. edges: mean difference of Sobel "
     "edges of gray images; colours: half the difference of colour histograms; over 500 pairs. Path lengths are squared "
-    "distances of the classifier's features. Separability is of its kinds, by the surest half of each and of its others "
-    "(one of many kinds is rare); of_nothing: latents that tell nothing"
+    "distances of the classifier's features. Separability is of its kinds, by the surest half of each kind and of its "
+    "others (one of many is rare); of_nothing: latents that tell nothing"
 )
 NUMBERS = "FFHQ: path length (full, LPIPS) in z 664.9, in w 233.3; separability in z 165.0, in w 3.74"
 
