@@ -255,6 +255,7 @@ def test_captions_that_training_images_have_are_left_out(new, left):
         ("config.first_size=16", "less than"),
         ("config.image_shape=(12,12,1)", "power of two"),
         ("config.mismatched=label", "mismatched"),
+        ("config.stage2.halvings=4", "8 pixels cannot be halved so often"),
         ("config.captions=0", "captions is 0: it must be from 1"),
     ],
 )

@@ -216,6 +216,9 @@ class Model:
         if self.mismatched == "class" and spec.classes < 2:
             raise UserError(f"{spec.name} has no classes: set config.mismatched=example")
         find("architectures", self.architecture).check(spec.shape, self.first_size)
+        halvings = self.stage2.get("halvings", 2)
+        if self.first_size % 2**halvings:
+            raise UserError(f"config.stage2.halvings={halvings}: {self.first_size} pixels cannot be halved so often")
 
 
 def _sampled(image: jax.Array, batch: Batch) -> Batch:
