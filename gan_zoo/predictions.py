@@ -25,8 +25,8 @@ def predicted(trained: Trained, past: np.ndarray, number: int) -> np.ndarray:
     right and lower border up to one that the network can take, and cut back.
     """
     height, width = past.shape[2:4]
-    if past.shape[2:] != trained.test.spec.shape:
-        past = padded(past, trained.test.spec.shape)
+    if past.shape[2:] != trained.shape:
+        past = padded(past, trained.shape)
     frames = list(np.moveaxis(past, 1, 0) / np.float32(127.5) - 1)
     for _ in range(number):
         frames.append(trained.make("sample", np.concatenate(frames[-PAST:], axis=-1)))

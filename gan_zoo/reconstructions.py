@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
 from gan_zoo import data, figures
+from gan_zoo.corruptions import HOLES
 from gan_zoo.data import Source
 from gan_zoo.data.images import to_bytes
 from gan_zoo.errors import UserError
@@ -62,8 +63,10 @@ def errors(trained: Trained, images: np.ndarray) -> np.ndarray:
     High for what is unlike the training images.
 
     Raises:
-        UserError: the run is no autoencoder.
+        UserError: the run is no autoencoder, or fills holes in: what it makes of whole images it never learned.
     """
+    if trained.config.get("corruption") in HOLES:
+        raise UserError("this run fills holes in and never made whole images again: name one without holes")
     return squares(restored(trained, images), images)
 
 
@@ -160,5 +163,7 @@ def _in_holes(made: np.ndarray, truth: np.ndarray, missing: np.ndarray, train: S
 def _precision(trained: Trained, truth: Mapping[str, np.ndarray]) -> float:
     """The share of the nearest training images, by their codes, that have the held-out image's label."""
     near, _ = nearest(trained, truth["image"], NEIGHBOURS)
-    labels = trained.train.take(near.ravel())["label"].reshape(near.shape)
-    return float((labels == truth["label"][:, None]).mean())
+    known, place = np.unique(near, return_inverse=True)  # of a set that is read as needed, each image once
+    arrays = trained.train.arrays
+    labels = arrays["label"][known] if arrays else trained.train.take(known)["label"]
+    return float((labels[place].reshape(near.shape) == truth["label"][:, None]).mean())

@@ -389,7 +389,9 @@ class Run:
 
     def _overview(self, phase: Phase, state: State) -> None:
         for name, variables in state.nets.items():
-            table = parameter_overview.get_parameter_overview(variables.get("params", {}), include_stats=False)
+            if "params" not in variables:
+                continue
+            table = parameter_overview.get_parameter_overview(variables["params"], include_stats=False)
             log.info("%s: %s\n%s", phase.name, name, table)
 
     def _replicate(self, tree: Any) -> Any:
@@ -405,8 +407,8 @@ def take_over(state: State, other: Restored, path: str) -> State:
     leaves, taken = to_leaves(state), 0
     for name, leaf in leaves.items():
         found = other.leaves.get(name, other.leaves.get(name.replace("ema/", "nets/", 1)))
-        if not name.startswith(("nets/", "ema/")) or found is None:
-            continue
+        if not name.startswith(("nets/", "ema/")) or found is None or "/statistics/" in name:
+            continue  # statistics are of the other run's data
         if found.shape != leaf.shape:
             raise UserError(f"--init-from: {name} has the shape {found.shape} in {path} and {leaf.shape} here")
         leaves[name], taken = found.astype(leaf.dtype), taken + 1

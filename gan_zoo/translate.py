@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gan_zoo.corruptions import HOLES
+from gan_zoo.corruptions import CORRUPTIONS, HOLES
 from gan_zoo.data.image_folder import every_of, open_image
 from gan_zoo.data.images import from_array, to_bytes
 from gan_zoo.errors import UserError
@@ -51,12 +51,22 @@ def restore_files(trained: Trained, given: Path, output: Path, mask: Path | None
     if corruption not in HOLES and mask is not None:
         raise UserError(f"this run fills no holes in (config.corruption={corruption}): leave --mask out")
     white = open_image(mask).convert("L").point(lambda level: 255 * (level > 127)) if mask else None
+    missing = None
+    if white:  # every pixel of the network's that is partly missing, since gray has leaked into it
+        missing = np.asarray(white.resize(shape[1::-1], Image.Resampling.BOX))[..., None] > 0
+        learned = np.asarray(CORRUPTIONS["centre"](None, np.zeros((1, *shape)), trained.config.level)[1])[0] > 0
+        if not missing.any():
+            raise UserError(f"{mask} is black: it is white where something is missing")
+        if corruption == "centre" and (missing & ~learned).any():
+            raise UserError(
+                f"this run has learned to fill in the middle alone (config.level={trained.config.level} of either "
+                "side), and the mask goes beyond it: train with --config.corruption=square"
+            )
     for file, place in _places(given, output):
-        image, missing = _opened(file, shape), None
+        image = _opened(file, shape)
         if white:
             hole = white.resize(image.size, Image.Resampling.NEAREST)
             image.paste(Image.new(image.mode, image.size, "#808080"), mask=hole)  # so nothing of it leaks out
-            missing = np.asarray(white.resize(shape[1::-1], Image.Resampling.NEAREST))[..., None] > 0
         small = np.asarray(image.resize(shape[1::-1], Image.Resampling.LANCZOS)).reshape(1, *shape)
         made = from_array(restored(trained, small, missing)[0]).resize(image.size, Image.Resampling.LANCZOS)
         (Image.composite(made, image, hole) if white else made).save(place)

@@ -20,6 +20,7 @@ from gan_zoo.__main__ import main
 from gan_zoo.corruptions import CORRUPTIONS
 from gan_zoo.data.images import to_bytes
 from gan_zoo.errors import UserError
+from gan_zoo.metrics import extractors
 from gan_zoo.reconstructions import codes, decoded, errors, nearest, reconstruction_scores, restored
 from gan_zoo.registry import find
 from gan_zoo.step import new_state
@@ -297,6 +298,7 @@ def test_a_set_without_one_class():
     assert test.arrays["label"].sum() == (data.load("digits", "test").arrays["label"] == 3).sum() > 0
     scores = reconstruction_scores(trained("config.dataset=without:digits:3"), 360, {})
     assert 0 < scores["anomaly_auc"]["value"] < 1 and "precision_at_10" not in scores
+    assert not extractors.has_classes(train.spec)  # a classifier would have one class to learn
     few = reconstruction_scores(trained("config.dataset=without:digits:3"), 1, {})
     assert "anomaly_auc" not in few and "psnr" in few  # an area needs both kinds
     for name, words in {"without:digits:10": "10 labels", "without:digits": "write without:DATA:LABEL"}.items():
@@ -424,6 +426,32 @@ def test_holes_are_filled_where_the_mask_says(tmp_path, capsys):
     with Image.open(tmp_path / "out" / "digit.png") as image:
         np.testing.assert_array_equal(np.asarray(image), made)
     assert main(arguments) == 2 and "--mask=IMAGE" in capsys.readouterr().err
+    write_image(tmp_path / "black.png", Image.fromarray(np.zeros_like(mask)))
+    assert main([*arguments, f"--mask={tmp_path}/black.png"]) == 2 and "is black" in capsys.readouterr().err
+    score = ["score", f"--workdir={tmp_path}/run", f"--input={tmp_path}/in"]
+    assert main(score) == 2 and "fills holes in" in capsys.readouterr().err
+
+
+def test_masks_of_any_place_and_size_are_filled_whole(tmp_path, monkeypatch):
+    """A network that fills in white, and a mask that does not lie on its pixels: nothing of the gray is left."""
+    run = trained("config.corruption=square", "config.level=0.5")
+    white = lambda nets, batch, rng: jnp.ones((len(batch["code"]), *run.spec.shape))
+    run.game = dataclasses.replace(run.game, probes={**run.game.probes, "decode": white})
+    monkeypatch.setattr("gan_zoo.trained.load", lambda folder, number: run)
+    mask = np.zeros((80, 80), np.uint8)
+    mask[13:37, 22:59] = 255
+    write_image(tmp_path / "mask.png", Image.fromarray(mask))
+    write_image(tmp_path / "in" / "one.png", Image.fromarray(np.full((80, 80), 255, np.uint8)))
+    arguments = ["restore", "--workdir=run", f"--input={tmp_path}/in", f"--mask={tmp_path}/mask.png"]
+    assert main([*arguments, f"--output={tmp_path}/out"]) == 0
+    with Image.open(tmp_path / "out" / "one.png") as image:
+        assert np.asarray(image).min() >= 250
+    run.config.corruption = "centre"  # the same network, if it had learned the middle alone
+    assert main([*arguments, f"--output={tmp_path}/out"]) == 2
+    middle = np.zeros((80, 80), np.uint8)
+    middle[20:60, 20:60] = 255
+    write_image(tmp_path / "mask.png", Image.fromarray(middle))
+    assert main([*arguments, f"--output={tmp_path}/out"]) == 0
 
 
 @pytest.mark.parametrize(

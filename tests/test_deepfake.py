@@ -162,6 +162,28 @@ def test_colours_of_the_first_face_are_moved_to_the_mean_of_the_other():
     assert error(True) == pytest.approx({"a": 0.2, "b": 0.2}, abs=1e-5)
 
 
+def test_the_encoder_is_given_warped_and_tinted_faces_and_the_target_is_neither():
+    """With all weights 0 every face is the middle gray: the loss is the targets' mean distance from it."""
+    spec = Spec("faces", (16, 16, 1), 0, (16, 16, 1))
+    batch = {name: jnp.asarray(noise(4, 16, 16, 1, seed=i) / 127.5 - 1, jnp.float32) for i, name in enumerate("ab")}
+    batch = {"input": batch["a"], "image": batch["b"]}
+    small = {"same_mean": False, "encoder": {"width": 4, "code": 4}, "decoder": {"width": 4}}
+
+    def losses(zeroed, **settings):
+        (phase,) = Model(**small, **settings).phases(spec)
+        nets = phase.game.init(KEY, batch)
+        nets = jax.tree.map(jnp.zeros_like, nets) if zeroed else nets
+        return phase.game.players["autoencoders"].loss(nets, batch, KEY, 0)[1][1]
+
+    keys = jax.random.split(KEY, 4)
+    around = {"rotation": 10.0, "scale": 0.05, "shift": 0.05, "flip": 0.4}
+    targets = [random_warp(key, batch[name], **around)[1] for key, name in zip(keys, ("input", "image"), strict=False)]
+    wanted = {side: float(jnp.abs(x).mean() / 2) for side, x in zip("ab", targets, strict=True)}
+    for colours in (0.0, 0.4):
+        assert losses(True, colours=colours) == pytest.approx(wanted, rel=1e-5)
+    assert losses(False, colours=0.4)["a"] != losses(False)["a"]
+
+
 def test_the_mean_of_all_minibatches_is_remembered():
     a, b = (jnp.asarray(noise(6, 4, 4, 3, seed=seed) / 127.5 - 1, jnp.float32) for seed in (0, 1))
     colours = {"statistics": {"seen": jnp.zeros(()), "shift": jnp.zeros(3)}}

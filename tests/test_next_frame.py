@@ -1,5 +1,6 @@
 """Next-frame prediction: sequences, the networks at four scales, losses, scores and predicted strips."""
 
+import shutil
 from types import SimpleNamespace
 
 import jax
@@ -226,6 +227,15 @@ def test_losses_are_the_papers(settings):
     real = multiscale.pyramid(batch["image"])
     error = sum(float((jnp.abs(a - b) ** overrides["power"]).mean()) for a, b in zip(real, made, strict=True))
     np.testing.assert_allclose(metrics["error"], error, rtol=1e-5)
+    steps = [
+        [jnp.abs(jnp.diff(x, axis=axis)) for axis in (1, 2)] for pair in zip(real, made, strict=True) for x in pair
+    ]
+    apart = sum(
+        float(jnp.abs(a - b).mean()) for one, other in zip(steps[::2], steps[1::2], strict=True)
+        for a, b in zip(one, other, strict=True)
+    )  # fmt: skip
+    if overrides["gradient_weight"]:
+        np.testing.assert_allclose(metrics["gradients"], apart, rtol=1e-4)  # of all four scales
     rest = overrides["gradient_weight"] * metrics.get("gradients", 0)
     rest += overrides["adversarial_weight"] * metrics.get("adversarial", 0)
     np.testing.assert_allclose(total, error + rest, rtol=1e-5)
@@ -272,6 +282,10 @@ def test_frames_of_ones_own(tmp_path, monkeypatch):
     assert {file.name for file in (tmp_path / "out").iterdir()} == {"a.png", "a.gif", "b_c.png", "b_c.gif"}
     with Image.open(tmp_path / "out" / "a.gif") as image:
         assert image.n_frames == PAST + 2 and image.size[0] - image.size[1] == 12 * (image.size[1] // 40)
+    for frame in range(4):
+        write_image(tmp_path / "in" / "b_c" / f"{frame}.png", noise(40, 52))
+    assert main(arguments) == 2  # two folders of one name
+    shutil.rmtree(tmp_path / "in" / "b_c")
     write_image(tmp_path / "in" / "a" / "5.png", noise(40, 48))
     assert main(arguments) == 2
 
@@ -281,6 +295,7 @@ class Oracle:
 
     spec = SimpleNamespace(name="moving")
     game = SimpleNamespace(views=("sample", "predictions"))
+    shape = (16, 40, 1)
 
     def __init__(self):
         ramp = np.zeros((3, PAST + LATER, 16, 40, 1), np.uint8)

@@ -18,7 +18,8 @@ DIFFERS = (
     "small: scikit-learn's digits in frames of 32x32, the networks and weights of the authors' published script, "
     "Adam for the generator, its rate falling over the second half, the first 400 rounds by squares (L1 alone makes "
     "these sparse frames black for good); all pixels count, not moving areas alone. One seed. The gradient difference "
-    "is what sharpens here, alone as much as with all terms; the adversary alone does not"
+    "is what sharpens here, alone as much as with all terms; the adversary alone does not. "
+    "Sharpness is in levels of 255: 20 dB and more above the authors' figures, whose constant is another"
 )
 LONG = True
 NUMBERS = (

@@ -100,6 +100,8 @@ def read_frames(root: Path, channels: int) -> dict[str, np.ndarray]:
         if len({image.size for image in images}) > 1:
             raise UserError(f"the last frames in {folder} are of several sizes: make them of one")
         name = "_".join(folder.relative_to(root).parts) or root.name or "frames"
+        if name in found:
+            raise UserError(f"two folders in {root} would both be called {name}: rename one")
         found[name] = np.stack([fit(image, (*shape_of(image)[:2], channels)) for image in images])
     return found
 

@@ -132,4 +132,4 @@ def check(name: str, spec: Spec) -> None:
 
 def has_classes(spec: Spec) -> bool:
     """Whether there is something that a classifier could learn."""
-    return spec.classes > 1
+    return spec.classes > 1 and not spec.name.startswith("without:")  # whose training part has one label
