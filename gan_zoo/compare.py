@@ -32,7 +32,8 @@ def compare(evaluations: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[An
 def side_by_side(names: Sequence[str], runs: Sequence[Trained]) -> np.ndarray:
     """Runs that make images of images: rows of a held-out input, what each run made of it, and the truth if known.
 
-    Others: the samples of each run, drawn with one seed. uint8 [H, W, 3], titled with the names.
+    Autoencoders: what each has restored, and the original. Others: samples of each run, drawn with one seed. uint8
+    [H, W, 3], titled with the names.
 
     Raises:
         UserError: the runs' images or data differ, or are points.
@@ -45,9 +46,13 @@ def side_by_side(names: Sequence[str], runs: Sequence[Trained]) -> np.ndarray:
     if not first.game.given:
         parts = [run.sample(num=ROWS * COLUMNS).reshape(ROWS, COLUMNS, *run.spec.shape) for run in runs]
         return figures.headed(figures.grid(np.concatenate(parts, axis=1)), names)
-    if any(run.config.dataset != first.config.dataset or run.game.given != "input" for run in runs):
+    restores = all("restore" in run.game.probes for run in runs)
+    if any(run.config.dataset != first.config.dataset or not (run.game.given == "input" or restores) for run in runs):
         raise UserError(f"the runs learned from different data, or make no images of images: {all_of_them}")
     batch = first.examples(ROWS)
+    if restores:
+        made = [run.probe("restore", batch["image"])["image"] for run in runs]
+        return figures.comparison(np.stack([*made, batch["image"]], axis=1), [*names, "truth"])
     columns = [batch["input"], *(run.make("sample", batch["input"]) for run in runs)]
     titles = ["input", *names]
     if first.test.inputs is None:

@@ -65,8 +65,9 @@ RANGES = {
     (0, 2**63 - 1): ("seed", "pool_size", "_every", "blocks", "squares_first", "curriculum_rounds"),
     (0, math.inf): (
         *("learning_rate", "learning_rates", "weight", "_weight", "beta", "drift", "thousands", "fading_thousands"),
-        *("rotation", "scale", "shift", "jitter"),
+        *("rotation", "shift", "jitter"),
     ),
+    (0, 0.9): ("scale",),
     (0, 1): ("ema_decay", "average_decay", "dropout", "dropout_input", "dropout_hidden", "mixing", "flip", "colours"),
 }
 RESULT = ("rounds", "eval_samples", "extractor", "best_score")  # with another one, a finished run is scored again

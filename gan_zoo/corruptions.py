@@ -46,14 +46,12 @@ def pixels(rng: jax.Array, images: jax.Array, level: float) -> Corrupted:
 
 def centre(rng: jax.Array, images: jax.Array, level: float) -> Corrupted:
     """A rectangle in the middle is missing, of this share of either side (Pathak et al. 2016: a half)."""
-    start = (1 - level) / 2
-    return _square(images, level, jnp.full((len(images), 2), start, images.dtype))
+    return _square(images, level, jnp.full((len(images), 2), 0.5, images.dtype))
 
 
 def square(rng: jax.Array, images: jax.Array, level: float) -> Corrupted:
-    """The same, anywhere in the image."""
-    start = (1 - level) * draw(jax.random.uniform, rng, {"image": images}, 2)
-    return _square(images, level, start)
+    """The same, anywhere in the image, each place as likely."""
+    return _square(images, level, draw(jax.random.uniform, rng, {"image": images}, 2))
 
 
 CORRUPTIONS: dict[str, Callable[[jax.Array, jax.Array, float], Corrupted]] = {
@@ -73,11 +71,12 @@ def side(level: float, size: int) -> int:
     return round(level * size)
 
 
-def _square(images: jax.Array, level: float, start: jax.Array) -> Corrupted:
+def _square(images: jax.Array, level: float, where: jax.Array) -> Corrupted:
+    """Without a rectangle that begins at a share ``where`` [B, 2] of the places at which it can."""
     inside = []
     for axis, size in enumerate(images.shape[1:3]):
-        first = jnp.round(start[:, axis] * size)[:, None]
-        place = jnp.arange(size)
+        last, place = size - side(level, size), jnp.arange(size)
+        first = jnp.minimum(jnp.floor(where[:, axis] * (last + 1)), last)[:, None]
         inside.append((place >= first) & (place < first + side(level, size)))
     return _without(images, (inside[0][:, :, None] & inside[1][:, None, :])[..., None])
 

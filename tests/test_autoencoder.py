@@ -15,8 +15,9 @@ from sklearn.metrics import roc_auc_score
 from tools import PROJECT, noise, shrunk, write_image
 
 from gan_zoo import config as configs
-from gan_zoo import data, evaluate, losses
+from gan_zoo import data, evaluate, figures, losses
 from gan_zoo.__main__ import main
+from gan_zoo.compare import ROWS, side_by_side
 from gan_zoo.corruptions import CORRUPTIONS
 from gan_zoo.data.images import to_bytes
 from gan_zoo.errors import UserError
@@ -72,6 +73,21 @@ def test_holes_are_gray_and_told(name, share):
         assert missing[:, 2:6, 2:6].all()
     if name == "square":
         assert (shares == share).all() and len(np.unique(np.asarray(missing), axis=0)) > 5
+
+
+def test_a_square_is_as_likely_everywhere():
+    _, missing = CORRUPTIONS["square"](KEY, jnp.zeros((20_000, 7, 7, 1)), 0.5)
+    assert (np.asarray(missing).sum(axis=(1, 2, 3)) == 16).all()  # 4 x 4
+    begins = np.asarray(missing)[..., 0].any(axis=2).argmax(axis=1)
+    np.testing.assert_allclose(np.bincount(begins) / 20_000, 0.25, atol=0.01)
+
+
+def test_autoencoders_side_by_side():
+    runs = [trained(), trained("config.loss=bce")]
+    shown = side_by_side(["one", "two"], runs)
+    batch = runs[0].examples(ROWS)["image"]
+    columns = [*(run.probe("restore", batch)["image"] for run in runs), batch]
+    np.testing.assert_array_equal(shown, figures.comparison(np.stack(columns, axis=1), ["one", "two", "truth"]))
 
 
 def test_the_divergence_is_a_monte_carlo_estimate():
