@@ -33,7 +33,7 @@ PAPERS = {
         **dict.fromkeys(("discriminator_a", "discriminator_b"), 2_765_568),
     },
     "autoencoder.py:paper": {"encoder": 330_040, "decoder": 322_784},
-    "deepfake.py:paper": {"encoder": 69_662_976, **dict.fromkeys(("decoder_a", "decoder_b"), 6_199_747)},
+    "deepfake.py:paper": {"encoder": 69_662_976, **dict.fromkeys(("decoder_a", "decoder_b"), 6_199_747), "colours": 0},
     "next_frame.py:paper": {"generator": 12_569_740, "discriminator": 20_640_388},
     "stackgan.py:paper": {"stage1": 28_895_936, "stage2": 58_370_288, "discriminator2": 109_126_144},
     "stylegan.py:paper": {"generator": 26_219_627, "discriminator": 23_087_249},
@@ -50,7 +50,7 @@ COMPILED = ["configs/dcgan.py:digits", "configs/wgan_gp.py:digits", "configs/wga
 def parameters(config):
     spec, phases = configs.build(config)
     state = state_shapes(phases[-1].game, data.example(spec, 8))
-    return {k: sum(x.size for x in jax.tree.leaves(v["params"])) for k, v in state.nets.items() if "params" in v}
+    return {name: sum(x.size for x in jax.tree.leaves(v.get("params", {}))) for name, v in state.nets.items()}
 
 
 @pytest.mark.parametrize("name", sorted(PAPERS))
