@@ -51,17 +51,7 @@ def restore_files(trained: Trained, given: Path, output: Path, mask: Path | None
     if corruption not in HOLES and mask is not None:
         raise UserError(f"this run fills no holes in (config.corruption={corruption}): leave --mask out")
     white = open_image(mask).convert("L").point(lambda level: 255 * (level > 127)) if mask else None
-    missing = None
-    if white:  # every pixel of the network's that is partly missing, since gray has leaked into it
-        missing = np.asarray(white.resize(shape[1::-1], Image.Resampling.BOX))[..., None] > 0
-        learned = np.asarray(CORRUPTIONS["centre"](None, np.zeros((1, *shape)), trained.config.level)[1])[0] > 0
-        if not missing.any():
-            raise UserError(f"{mask} is black: it is white where something is missing")
-        if corruption == "centre" and (missing & ~learned).any():
-            raise UserError(
-                f"this run has learned to fill in the middle alone (config.level={trained.config.level} of either "
-                "side), and the mask goes beyond it: train with --config.corruption=square"
-            )
+    missing = _missing(trained, white) if white else None
     for file, place in _places(given, output):
         image = _opened(file, shape)
         if white:
@@ -71,6 +61,26 @@ def restore_files(trained: Trained, given: Path, output: Path, mask: Path | None
         made = from_array(restored(trained, small, missing)[0]).resize(image.size, Image.Resampling.LANCZOS)
         (Image.composite(made, image, hole) if white else made).save(place)
         yield place
+
+
+def _missing(trained: Trained, white: Image.Image) -> np.ndarray:
+    """Which of the network's pixels are missing, even in part, since gray leaks into those: bool [H, W, 1].
+
+    Raises:
+        UserError: none is, or the run has learned to fill in others.
+    """
+    config, shape = trained.config, trained.spec.shape
+    missing = np.asarray(white.resize(shape[1::-1], Image.Resampling.BOX))[..., None] > 0
+    if not missing.any():
+        raise UserError("the mask is black: it is white where something is missing")
+    if config.corruption == "centre":
+        _, learned = CORRUPTIONS["centre"](None, np.zeros((1, *shape)), config.level)
+        if (missing & (np.asarray(learned[0]) == 0)).any():
+            raise UserError(
+                f"this run has learned to fill in the middle alone (config.level={config.level} of either side), and "
+                "the mask goes beyond it: train with --config.corruption=square"
+            )
+    return missing
 
 
 def _places(given: Path, output: Path) -> list[tuple[Path, Path]]:

@@ -18,6 +18,7 @@ from gan_zoo import data
 from gan_zoo.data.feed import Feed
 from gan_zoo.rounds import apart, compile_rounds, side_by_side
 from gan_zoo.step import new_state
+from gan_zoo.trained import Trained
 
 PROJECT = Path(__file__).resolve().parent.parent
 # Every member with each of its small data sets that needs no file.
@@ -46,6 +47,14 @@ def shrunk(name: str, *overrides: str):
     if config.get("discriminator_turns", 1) > 2:
         narrow.append("config.discriminator_turns=2")  # turns are unrolled: each is compiled
     return configs.load(str(PROJECT / name), [*FEW, *narrow, *overrides]), narrow
+
+
+def autoencoder(*overrides: str, name: str = "digits") -> Trained:
+    """An untrained autoencoder on digits."""
+    config = configs.load(str(PROJECT / f"configs/autoencoder.py:{name}"), ["config.dataset=digits", *overrides])
+    spec, (phase,) = configs.build(config)
+    state = new_state(phase.game, jax.random.key(0), data.example(spec, 8))
+    return Trained(config, spec, phase.game, state, 0)
 
 
 def mesh_of(count: int) -> Mesh:

@@ -215,8 +215,9 @@ class Model:
             raise UserError(f"stackgan needs captions, and {spec.name} has none: config.dataset=captioned:{spec.name}")
         if self.mismatched == "class" and spec.classes < 2:
             raise UserError(f"{spec.name} has no classes: set config.mismatched=example")
-        find("architectures", self.architecture).check(spec.shape, self.first_size)
-        halvings = self.stage2.get("halvings", 2)
+        family = find("architectures", self.architecture)
+        family.check(spec.shape, self.first_size)
+        halvings = self.stage2.get("halvings", family.StageTwo.halvings)
         if self.first_size % 2**halvings:
             raise UserError(f"config.stage2.halvings={halvings}: {self.first_size} pixels cannot be halved so often")
 
