@@ -10,8 +10,8 @@ import dataclasses
 import difflib
 import inspect
 import json
-import math
 import runpy
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ RANGES = {
     ),
     (10, MANY): ("watch_samples",),  # fewer cannot be scored
     (0, 2**63 - 1): ("seed", "pool_size", "_every", "blocks", "squares_first", "curriculum_rounds"),
-    (0, math.inf): (
+    (0, sys.float_info.max): (
         *("learning_rate", "learning_rates", "weight", "_weight", "beta", "drift", "thousands", "fading_thousands"),
         *("rotation", "shift", "jitter"),
     ),

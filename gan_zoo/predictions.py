@@ -74,6 +74,8 @@ def _note(found: dict[str, list[list[float]]], of: str, frame: int, made: np.nda
 def save_predictions(trained: Trained, sequence: np.ndarray, number: int, folder: Path, name: str) -> list[Path]:
     """NAME.png, a strip of the sequence above the predicted one, and NAME.gif, the given and predicted frames moving.
 
+    Frames that are equal to the one before are no more of the GIF's own: that one is shown longer.
+
     Args:
         sequence: uint8 [T, H, W, C], PAST frames and what is known of those after them.
         number: frames to predict.

@@ -10,7 +10,6 @@ from sklearn.neighbors import NearestNeighbors
 
 from gan_zoo import data, figures
 from gan_zoo.corruptions import HOLES
-from gan_zoo.data import Source
 from gan_zoo.data.images import to_bytes
 from gan_zoo.errors import UserError
 from gan_zoo.metrics.images import psnr, sharpness
@@ -19,6 +18,8 @@ from gan_zoo.trained import Trained, at_once, spread
 AT_ONCE = 500  # images, small ones
 NEIGHBOURS = 10
 WINDOW = np.ones((3, 3, 1))
+MEANS = ("psnr", "psnr_noisy", "psnr_median_filter", "sharpness", "sharpness_of_truth")  # of each image's
+NATS = ("cross_entropy", "elbo", "kl")
 Values = dict[str, tuple[float, dict[str, Any]]]  # score -> value, and what its protocol adds
 
 
@@ -31,30 +32,66 @@ def reconstruction_scores(trained: Trained, number: int, how: Mapping[str, Any])
         return {}
     config, test = trained.config, trained.test
     truth = test.take(spread(min(number, test.size), test.size))
-    found = _in_parts(lambda images, part: trained.probe("restore", images, seed=part), truth["image"])
-    made, given = to_bytes(found["image"]), to_bytes(found["given"])
-    values: Values = {"psnr": (float(psnr(made, truth["image"]).mean()), {})}
-    if found["missing"].any():
-        values |= _in_holes(made, truth["image"], found["missing"], trained.train)
-    elif config.corruption != "none":
-        smooth = np.stack([median(image, WINDOW) for image in given])
-        values["psnr_noisy"] = float(psnr(given, truth["image"]).mean()), {}
-        values["psnr_median_filter"] = float(psnr(smooth, truth["image"]).mean()), {"window": "3x3"}
-    values["sharpness"] = float(sharpness(made).mean()), {}
-    values["sharpness_of_truth"] = float(sharpness(truth["image"]).mean()), {}
-    if "nats" in trained.game.probes:
-        nats = _in_parts(lambda images, part: trained.probe("nats", images, seed=part), truth["image"])
-        own = {"unit": "nats for each image", "codes": "one drawn" if config.variational else "given"}
-        values |= {name: (float(x.mean()), {**own, "pixels": "Bernoulli"}) for name, x in nats.items()}
+    each = _of_each(trained, truth["image"])
+    values: Values = {name: (float(x.mean()), {}) for name, x in each.items() if name in MEANS}
+    if "psnr_median_filter" in each:
+        values["psnr_median_filter"] = values["psnr_median_filter"][0], {"window": "3x3"}
+    if config.corruption in HOLES:
+        values |= _in_holes(each)
+    own = {"unit": "nats for each image", "codes": "one drawn" if config.variational else "given"}
+    values |= {name: (float(each[name].mean()), {**own, "pixels": "Bernoulli"}) for name in NATS if name in each}
     if config.dataset.startswith("without:"):
         if len(set(truth["label"])) == 2:  # of few images none may be strange
-            area = roc_auc_score(truth["label"], squares(made, truth["image"]))
+            area = roc_auc_score(truth["label"], each["squares"])
             values["anomaly_auc"] = float(area), {"strange": int(truth["label"].sum())}
     elif "label" in truth:
         values["precision_at_10"] = _precision(trained, truth), {"code": "mean", "distance": "Euclidean"}
-    how = {**how, "given": f"{trained.spec.name}/{test.split}", "fake_samples": len(made)}
+    how = {**how, "given": f"{trained.spec.name}/{test.split}", "fake_samples": len(truth["image"])}
     how |= {"corruption": config.corruption, "level": config.level if config.corruption != "none" else 0.0}
     return {name: {"value": value, **how, **own} for name, (value, own) in values.items()}
+
+
+def _of_each(trained: Trained, images: np.ndarray) -> dict[str, np.ndarray]:
+    """What is measured of each of images uint8 [N, H, W, C]: arrays [N], since whole images would not fit in memory."""
+    corruption, probes = trained.config.corruption, trained.game.probes
+    mean = data.mean_image(trained.train) if corruption in HOLES else None
+
+    def measured(images: np.ndarray, part: int) -> dict[str, np.ndarray]:
+        found, truth = trained.probe("restore", images, seed=part), to_bytes(images)
+        made, given = to_bytes(found["image"]), to_bytes(found["given"])
+        values = {"psnr": psnr(made, truth), "squares": squares(made, truth)}
+        values |= {"sharpness": sharpness(made), "sharpness_of_truth": sharpness(truth)}
+        if corruption in HOLES:
+            missing = found["missing"] > 0
+            values["missing"] = missing.sum(axis=(1, 2, 3))
+            values["missing_squares"] = _sums(made, truth, missing)
+            values["missing_squares_of_mean"] = _sums(mean, truth, missing)
+            values["mask_sharpness"] = sharpness(made, missing[..., 0])
+            values["mask_sharpness_of_truth"] = sharpness(truth, missing[..., 0])
+        elif corruption != "none":
+            values["psnr_noisy"] = psnr(given, truth)
+            values["psnr_median_filter"] = psnr(np.stack([median(image, WINDOW) for image in given]), truth)
+        return values | (trained.probe("nats", images, seed=part) if "nats" in probes else {})
+
+    return _in_parts(measured, images)
+
+
+def _sums(made: np.ndarray, truth: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Sums [N] of the squared differences where something is missing, each a mean over the channels."""
+    away = ((made / 255.0 - truth / 255.0) ** 2).mean(axis=-1, keepdims=True)
+    return away.sum(axis=(1, 2, 3), where=missing)
+
+
+def _in_holes(each: Mapping[str, np.ndarray]) -> Values:
+    """Error and sharpness where something was missing, beside those of the mean training image and of the truth."""
+    over = lambda name: float(each[name].sum() / each["missing"].sum())
+    values: Values = {"mask_error": (over("missing_squares"), {})}
+    values["mask_error_of_mean"] = over("missing_squares_of_mean"), {}
+    own = {"sharpness": "luma differences of neighbouring pixels that are both missing"}
+    for name in ("mask_sharpness", "mask_sharpness_of_truth"):
+        if np.isfinite(each[name]).any():  # scattered pixels may have no neighbours
+            values[name] = float(np.nanmean(each[name])), own
+    return values
 
 
 def errors(trained: Trained, images: np.ndarray) -> np.ndarray:
@@ -144,20 +181,6 @@ def _in_parts(make: Callable[[np.ndarray, int], Mapping[str, np.ndarray]], image
         made = make(np.resize(part, (size, *part.shape[1:])) / np.float32(127.5) - 1, number)
         parts.append({name: np.asarray(x)[: len(part)] for name, x in made.items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _in_holes(made: np.ndarray, truth: np.ndarray, missing: np.ndarray, train: Source) -> Values:
-    """Error and sharpness where something was missing, beside those of the mean training image and of the truth."""
-    mean = data.mean_image(train)
-    where = np.broadcast_to(missing, truth.shape) > 0
-    error = lambda image: float(np.mean((((image - truth.astype(np.float64)) / 255) ** 2)[where]))
-    values: Values = {"mask_error": (error(made), {}), "mask_error_of_mean": (error(mean), {})}
-    own = {"sharpness": "luma differences of neighbouring pixels that are both missing"}
-    for name, images in (("mask_sharpness", made), ("mask_sharpness_of_truth", truth)):
-        each = sharpness(images, missing[..., 0] > 0)
-        if np.isfinite(each).any():  # scattered pixels may have no neighbours
-            values[name] = float(np.nanmean(each)), own
-    return values
 
 
 def _precision(trained: Trained, truth: Mapping[str, np.ndarray]) -> float:

@@ -24,8 +24,9 @@ from gan_zoo.errors import UserError, choose
 from gan_zoo.game import Batch, Game, Nets, constrain
 from gan_zoo.step import State, state_shapes
 
-CHUNK, PIXELS = 512, 512 * 64 * 64  # samples that are made at once, and their pixels, at most
-MADE = 64  # images that are made of others at once
+CHUNK = 512  # samples that are made at once, small ones
+MADE = 64  # images that are made of others at once: networks that keep an image's size are wide at all its pixels
+SMALL = 64 * 64  # pixels
 TRANSLATE = ("sample", "back")
 SHOWN = 16  # held-out examples in a picture
 # Views that make images of images of any size: what they are in the batch, and what the view does.
@@ -278,8 +279,8 @@ class Trained:
 
 
 def at_once(shape: tuple[int, ...], most: int) -> int:
-    """How many images of a shape are held or made at once: fewer of large ones."""
-    return max(1, min(most, PIXELS // math.prod(shape[:2])))
+    """How many images of a shape are held or made at once: ``most`` small ones, fewer of large ones."""
+    return max(1, most * SMALL // max(SMALL, math.prod(shape[:2])))
 
 
 def spread(number: int, size: int) -> np.ndarray:

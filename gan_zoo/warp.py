@@ -16,6 +16,7 @@ from gan_zoo.noise import draw
 
 POINTS = 5  # along each side
 JITTER = 5 / 160  # 5 pixels where a face has 160
+SHIFT = 0.05 * 256 / 160  # a twentieth of a picture of 256 pixels, whose middle the face is
 
 
 def random_warp(
@@ -23,7 +24,7 @@ def random_warp(
     images: jax.Array,
     rotation: float = 10.0,
     scale: float = 0.05,
-    shift: float = 0.05,
+    shift: float = SHIFT,
     flip: float = 0.4,
     jitter: float = JITTER,
 ) -> tuple[jax.Array, jax.Array]:

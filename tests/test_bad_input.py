@@ -86,6 +86,7 @@ def test_images_that_do_not_fit(config, overrides, words, refused_here, tmp_path
     [
         ("deepfake", "around.flip=1.5", "around.flip is 1.5: it must be from 0 to 1"),
         ("deepfake", "jitter=-0.1", "jitter is -0.1: it must be from 0"),
+        ("deepfake", "jitter=inf", "jitter is inf: it must be from 0"),
         ("stylegan", "batch_sizes=(16,0)", "batch_sizes is (16, 0): it must be from 1"),
         ("stylegan", "generator.layers=0", "generator.layers is 0: it must be from 1"),
         ("stylegan", "penalty_weight=-1.0", "penalty_weight is -1.0: it must be from 0"),

@@ -23,7 +23,7 @@ from gan_zoo.data.order import indices
 from gan_zoo.errors import UserError
 from gan_zoo.metrics.images import MOST, gradient_sharpness
 from gan_zoo.step import new_state
-from gan_zoo.trained import Trained
+from gan_zoo.trained import Trained, at_once
 
 KEY = jax.random.key(0)
 
@@ -331,6 +331,11 @@ def test_strips_and_moving_pictures(tmp_path):
     assert (pixels[-30:, -60:] != 255).any()
 
 
+def test_fewer_large_images_are_made_at_once():
+    shapes = {(8, 8, 1): 64, (64, 64, 3): 64, (65, 64, 1): 63, (240, 320, 3): 3, (1024, 1024, 3): 1}
+    assert {shape: at_once(shape, 64) for shape in shapes} == shapes
+
+
 def test_data_that_are_no_sequences():
     for name in ("digits", "domains:digits:1:0"):
         with pytest.raises(UserError, match="moving_digits, frames:PATH"):
@@ -339,5 +344,8 @@ def test_data_that_are_no_sequences():
     for wrong in ("power=3", "adversarial_weight=-0.1", "squares_first=-1"):
         with pytest.raises(UserError, match=f"{wrong.partition('=')[0]}.*{wrong.partition('=')[2]}"):
             configs.build(shrunk("configs/next_frame.py:moving_digits", f"config.{wrong}")[0])
+    with pytest.raises(UserError, match="nothing would be learned"):
+        off = ("config.weight=0.0", "config.gradient_weight=0.0", "config.adversarial_weight=0.0")
+        configs.build(shrunk("configs/next_frame.py:moving_digits", *off)[0])
     with pytest.raises(UserError, match="multiples of 8"):
         configs.build(shrunk("configs/next_frame.py:moving_digits", "config.image_shape=(36,36,1)")[0])

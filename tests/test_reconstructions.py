@@ -19,6 +19,7 @@ from gan_zoo.compare import ROWS, side_by_side
 from gan_zoo.data.images import to_bytes
 from gan_zoo.errors import UserError
 from gan_zoo.metrics import extractors
+from gan_zoo.metrics.images import psnr
 from gan_zoo.reconstructions import codes, decoded, errors, nearest, reconstruction_scores, restored
 from gan_zoo.step import new_state
 from gan_zoo.trained import Trained, load
@@ -62,6 +63,20 @@ def test_scores_of_noise_that_is_not_mended():
     smooth = median_filter(given, (1, 3, 3, 1), mode="nearest")
     errors = np.mean((smooth / 255 - truth / 255) ** 2, axis=(1, 2, 3))
     assert scores["psnr_median_filter"]["value"] == pytest.approx(float((-10 * np.log10(errors)).mean()), rel=1e-6)
+
+
+@pytest.mark.parametrize("hole", [[], ["config.corruption=centre", "config.level=0.5"]])
+def test_scores_are_measured_of_few_images_at_a_time(monkeypatch, hole):
+    """Whole test splits in floating point would not fit in memory; how many are held changes no score."""
+    run, sizes = autoencoder(*hole), []
+    whole = reconstruction_scores(run, 1000, {})
+    measure = lambda made, truth: sizes.append(len(made)) or psnr(made, truth)
+    monkeypatch.setattr("gan_zoo.reconstructions.psnr", measure)
+    monkeypatch.setattr("gan_zoo.reconstructions.AT_ONCE", 100)
+    parts = reconstruction_scores(run, 1000, {})
+    assert len(sizes) > 2 and set(sizes) == {100} and parts.keys() == whole.keys()
+    for name, score in whole.items():
+        assert parts[name]["value"] == pytest.approx(score["value"], rel=1e-3)
 
 
 def test_precision_by_hand():

@@ -51,6 +51,6 @@ class Decoder(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        for features in (2 * self.width, self.width, self.width // 2):
+        for features in (2 * self.width, self.width, max(self.width // 2, 1)):
             x = enlarged(features, x)
         return 2 * nn.sigmoid(Conv(self.channels, 5, padding=2)(x)) - 1

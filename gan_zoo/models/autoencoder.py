@@ -189,13 +189,13 @@ class Model:
             find("architectures", "patchgan").check(spec.shape, self.discriminator.get("receptive_field", 70))
         if not self.adversarial_weight <= 1:
             raise UserError(f"config.adversarial_weight is {self.adversarial_weight}: it is a share, from 0 to 1")
-        if not self.level >= 0:
-            raise UserError(f"config.level is {self.level}: it must be at least 0")
+        if self.corruption != "none" and not 0 < self.level < math.inf:
+            raise UserError(f"config.level is {self.level}: it must be above 0 (corruption=none changes nothing)")
         if self.corruption in SHARES and self.level >= 1:
             raise UserError(f"config.level is {self.level}: {self.corruption} takes a share of the image, below 1")
         if self.corruption in HOLES:
             sides = [side(self.level, size) for size in spec.shape[:2]]
-            if not (self.level if self.corruption == "pixels" else min(sides)):
+            if self.corruption != "pixels" and not min(sides):
                 raise UserError(f"config.level is {self.level}: {self.corruption} leaves no hole in {spec.name}")
             if self.corruption != "pixels" and tuple(sides) == spec.shape[:2]:
                 raise UserError(f"config.level is {self.level}: {self.corruption} leaves nothing of {spec.name}")

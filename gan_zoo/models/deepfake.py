@@ -18,7 +18,7 @@ from gan_zoo import optimizers, two_domains
 from gan_zoo.data import Spec
 from gan_zoo.game import Batch, Game, Nets, Phase, Player, Variables, infer, run, run_each
 from gan_zoo.registry import find
-from gan_zoo.warp import JITTER, random_warp, tinted
+from gan_zoo.warp import JITTER, SHIFT, random_warp, tinted
 
 TITLES = ("A", "A by A's", "A by B's", "B", "B by B's", "B by A's")
 SIDES = (("input", "decoder_a"), ("image", "decoder_b"))
@@ -40,7 +40,7 @@ class Model:
     architecture: str = "deepfake"
     warp: bool = True
     around: Mapping[str, float] = field(
-        default_factory=lambda: {"rotation": 10.0, "scale": 0.05, "shift": 0.05, "flip": 0.4}
+        default_factory=lambda: {"rotation": 10.0, "scale": 0.05, "shift": SHIFT, "flip": 0.4}
     )
     jitter: float = JITTER
     same_mean: bool = True

@@ -113,6 +113,8 @@ class Model:
 
     def _check(self, spec: Spec) -> None:
         choose("power", self.power, (1, 2))
+        if not any((self.weight, self.gradient_weight, self.adversarial_weight)):
+            raise UserError("config.weight, gradient_weight and adversarial_weight are all 0: nothing would be learned")
         if not spec.input_shape or spec.input_shape[-1] <= spec.shape[-1] or spec.input_shape[-1] % spec.shape[-1]:
             raise UserError(
                 f"next_frame learns from sequences, and {spec.name} has none: take moving_digits, frames:PATH or "
