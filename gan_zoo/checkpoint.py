@@ -55,7 +55,7 @@ def from_leaves(like: Any, leaves: Mapping[str, np.ndarray]) -> Any:
     def pick(path, leaf):
         name = jax.tree_util.keystr(path, simple=True, separator="/")
         if name not in leaves:
-            raise UserError(f"the checkpoint has no {name}: it is of another model")
+            raise UserError(f"the checkpoint has no {name}: it is of another model, or of another version")
         value = leaves[name]
         if _is_key(leaf):
             return jax.random.wrap_key_data(value)
@@ -66,6 +66,26 @@ def from_leaves(like: Any, leaves: Mapping[str, np.ndarray]) -> Any:
         return value
 
     return jax.tree_util.tree_map_with_path(pick, like)
+
+
+def take_over(state: Any, other: Restored, path: str) -> Any:
+    """The state with every leaf of a network that the other run has at the same place.
+
+    Raises:
+        UserError: a leaf has another shape, or none is at the same place.
+    """
+    leaves, taken = to_leaves(state), 0
+    for name, leaf in leaves.items():
+        found = other.leaves.get(name, other.leaves.get(name.replace("ema/", "nets/", 1)))
+        if not name.startswith(("nets/", "ema/")) or found is None or "/statistics/" in name:
+            continue  # statistics are of the other run's data
+        if found.shape != leaf.shape:
+            raise UserError(f"--init-from: {name} has the shape {found.shape} in {path} and {leaf.shape} here")
+        leaves[name], taken = found.astype(leaf.dtype), taken + 1
+    if not taken:
+        raise UserError(f"--init-from: the run in {path} has none of this model's networks")
+    log.info("took %d arrays of networks from %s at round %d", taken, path, other.round)
+    return from_leaves(state, leaves)
 
 
 def _is_key(x: Any) -> bool:

@@ -88,6 +88,11 @@ class Log:
             if self.writes and isinstance(value, int | float):
                 self.board.add_scalar(f"scores/{name}", value, number)
 
+    def image(self, name: str, pixels: np.ndarray, number: int) -> None:
+        """Shows a picture uint8 [H, W, C] in TensorBoard."""
+        if self.writes:
+            self.board.add_image(name, pixels, number, dataformats="HWC")
+
     def pause(self) -> "Pause":
         """A time that does not count as training: pictures, checkpoints, evaluation."""
         return Pause(self)

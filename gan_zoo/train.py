@@ -5,37 +5,33 @@ import itertools
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 from clu import parameter_overview
 from jax.sharding import NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
 
 from gan_zoo import config as configs
-from gan_zoo import data, figures, trained, watch
-from gan_zoo.checkpoint import Checkpoints, Restored, fingerprint, from_leaves, to_leaves
+from gan_zoo import data, trained
+from gan_zoo.checkpoint import Checkpoints, Restored, fingerprint, from_leaves, take_over, to_leaves
 from gan_zoo.data import captioned
 from gan_zoo.data.feed import Feed
 from gan_zoo.devices import check_batch, float_type, make_mesh, prepare
 from gan_zoo.errors import UserError
-from gan_zoo.evaluate import METRICS, evaluate, judge_of, summary
 from gan_zoo.game import Phase
 from gan_zoo.log import Log
 from gan_zoo.optimizers import at_rest
+from gan_zoo.record import Record
 from gan_zoo.rounds import States, apart, compile_rounds, side_by_side
 from gan_zoo.step import State, new_state
 from gan_zoo.stop import Stop
 from gan_zoo.workdir import Workdir
 
-COLUMNS = 10
-WATCHED = "evaluations.jsonl"
 RATE = "images_per_second"
-CURVES = ("fid", "coverage")
 log = logging.getLogger("gan_zoo")
 
 
@@ -110,7 +106,7 @@ class Run:
         self.ends = list(itertools.accumulate(phase.rounds for phase in phases))
         self.constants = [phase.constants() for phase in phases]  # a missing file is told before anything is played
         self.stop = Stop()
-        self.judge = judge_of(config, source)
+        self.record = Record(config, source)
         self.text = captioned.weights(config.dataset, config.classes) if spec.text_shape else ""
         self.compile_seconds = 0.0
         self.earlier_seconds = 0.0
@@ -205,12 +201,13 @@ class Run:
                 self.log.flush()
             with self.log.pause():
                 if due(config.sample_every) or last:
-                    for seed, state in self._each(states):
-                        self._pictures(seed, number, state, now)
+                    self.record.pictures(self._learned(number, self._each(states), now), self.log)
                 scores: list[float | None] = [None] * len(self.seeds)
                 if due(config.eval_every) or (last and (config.eval_every or config.best_score)):
                     try:
-                        scores = self._watch(number, states, now)
+                        final = number == len(self.phases) - 1
+                        seeds = self._learned(number, self._each(states), now)
+                        scores = self.record.watch(seeds, self.log, phase.name, final)
                     except UserError:  # a score that cannot be had: what was played is not lost
                         for seed, state in self._each(states):
                             self._save(seed, number, state, played, None)
@@ -287,74 +284,6 @@ class Run:
         same = not phase.paced or info.get("length", phase.rounds) == phase.rounds
         return same and name == phase.name and rounds <= phase.rounds
 
-    def _pictures(self, seed: Seed, number: int, state: State, now: int) -> None:
-        """Pictures of the averaged networks; samples with labels have one row for each."""
-        learned = self._trained(seed, number, state, now)
-        rows = min(self.spec.classes, 20) or COLUMNS
-        for name in learned.pictures:
-            if len(self.spec.shape) == 1:
-                made = learned.sample(num=2000)
-            else:
-                made = learned.view(name, learned.shown(name, rows, COLUMNS))["image"]
-            if not self.workdir.writes:
-                continue
-            file = seed.workdir.path / "samples" / f"{name}_{now:07d}.png"
-            if len(self.spec.shape) == 1:
-                figures.save_points(file, made, self.source.take(np.arange(2000))["image"])
-                continue
-            images = made if made.ndim == 5 else made.reshape(rows, COLUMNS, *self.spec.shape)
-            titles = learned.game.titles.get(name)
-            pixels = figures.comparison(images, titles) if titles else figures.grid(images)
-            figures.save(file, pixels)
-            tag = name if len(self.seeds) == 1 else f"{name}/seed_{seed.config.seed}"
-            self.log.board.add_image(tag, pixels, now, dataformats="HWC")
-
-    def _watch(self, number: int, states: States, now: int) -> list[float | None]:
-        """Scores a few samples, warns of a collapse, and says how good each seed is by the score that decides."""
-        lines = []
-        for i, (seed, state) in enumerate(self._each(states)):
-            samples = self.config.watch_samples
-            evaluation = evaluate(self._trained(seed, number, state, now), self.judge, samples, METRICS)
-            phase, last = self.phases[number].name, number == len(self.phases) - 1
-            line = watch.line(evaluation, samples, self.log.gradients(i), phase, last)
-            self._note(seed, line)
-            lines.append(line)
-        scores = [line["scores"] for line in lines]
-        self.log.scores(now, {name: np.mean([one[name] for one in scores]).item() for name in scores[0]})
-        return [watch.goodness(self.config.best_score, line) for line in lines]
-
-    def _note(self, seed: Seed, line: dict[str, Any]) -> None:
-        """Keeps an evaluation with what the watch warns of, and draws all that there are."""
-        history = seed.workdir.lines(WATCHED)
-        line["warnings"] = watch.warnings(history, line)
-        seed.workdir.append(WATCHED, line)
-        lines = [*history, line]
-        if not self.workdir.writes:
-            return
-        shown = {}
-        for name in CURVES:
-            have = [one for one in lines if name in one["scores"] and one["samples"] == line["samples"]]
-            if have:
-                shown[name] = [one["step"] for one in have], [one["scores"][name] for one in have]
-        figures.save_scores(seed.workdir.path / "scores.png", shown)
-        for warning in line["warnings"]:
-            log.warning("SEED %d, %s", seed.config.seed, warning)
-
-    def _score(self, states: list[State]) -> None:
-        """Evaluates the final state; says too what the watch warned of, and which round was the best."""
-        evaluations, step = [], self.ends[-1]
-        for seed, state in zip(self.seeds, states, strict=True):
-            learned = self._trained(seed, len(self.phases) - 1, state, step)
-            evaluation = evaluate(learned, self.judge, pictures=seed.workdir.path / "samples")
-            if not any(line["step"] == step for line in seed.workdir.lines(WATCHED)):
-                self._note(seed, watch.line(evaluation, self.config.eval_samples, phase=self.phases[-1].name))
-            evaluation |= watch.report(seed.workdir.lines(WATCHED), self.config.best_score)
-            seed.workdir.write("evaluation.json", evaluation)
-            evaluations.append(evaluation)
-        together = summary([seed.config.seed for seed in self.seeds], evaluations)
-        self.workdir.write("evaluation.json", together)
-        self.log.scores(step, {f"final/{name}": score["value"] for name, score in together["scores"].items()})
-
     def _finish(self, states: list[State]) -> dict[str, Any]:
         """Evaluates the final state and writes result.json."""
         step, seconds = self.ends[-1], self.earlier_seconds + self.log.seconds
@@ -363,7 +292,9 @@ class Run:
             seed.checkpoints.wait()
         self.stop.close()  # all is saved: from here a signal may end the process at once
         with self.log.pause():
-            self._score(states)
+            number = len(self.phases) - 1
+            seeds = self._learned(number, zip(self.seeds, states, strict=True), step)
+            self.workdir.write("evaluation.json", self.record.final(seeds, self.log, self.phases[number].name))
         result = {
             "step": step,
             "seconds": round(seconds, 2),
@@ -380,8 +311,13 @@ class Run:
         self.workdir.write("result.json", result)
         return result
 
-    def _trained(self, seed: Seed, number: int, state: State, now: int) -> trained.Trained:
-        return trained.Trained(seed.config, self.spec, self.phases[number].game, state, now, seed.workdir.path)
+    def _learned(
+        self, number: int, states: Iterable[tuple[Seed, State]], now: int
+    ) -> Iterator[tuple[Workdir, trained.Trained]]:
+        game = self.phases[number].game
+        for seed, state in states:
+            folder = seed.workdir
+            yield folder, trained.Trained(seed.config, self.spec, game, state, now, folder.path)
 
     def _is_finished(self, folder: Workdir) -> bool:
         files = [folder.read(name) or {} for name in ("result.json", "evaluation.json")]
@@ -396,23 +332,3 @@ class Run:
 
     def _replicate(self, tree: Any) -> Any:
         return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
-
-
-def take_over(state: State, other: Restored, path: str) -> State:
-    """The state with every leaf of a network that the other run has at the same place.
-
-    Raises:
-        UserError: a leaf has another shape, or none is at the same place.
-    """
-    leaves, taken = to_leaves(state), 0
-    for name, leaf in leaves.items():
-        found = other.leaves.get(name, other.leaves.get(name.replace("ema/", "nets/", 1)))
-        if not name.startswith(("nets/", "ema/")) or found is None or "/statistics/" in name:
-            continue  # statistics are of the other run's data
-        if found.shape != leaf.shape:
-            raise UserError(f"--init-from: {name} has the shape {found.shape} in {path} and {leaf.shape} here")
-        leaves[name], taken = found.astype(leaf.dtype), taken + 1
-    if not taken:
-        raise UserError(f"--init-from: the run in {path} has none of this model's networks")
-    log.info("took %d arrays of networks from %s at round %d", taken, path, other.round)
-    return from_leaves(state, leaves)
