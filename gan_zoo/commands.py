@@ -125,8 +125,7 @@ def predict(args: argparse.Namespace, overrides: list[str]) -> None:
     from gan_zoo.data.frames import read_frames
     from gan_zoo.predictions import save_predictions
 
-    if not args.output:
-        raise UserError("say where to: --output=DIR")
+    output = _folder(args)
     if args.frames < 1 or args.num < 1:
         raise UserError("--frames and --num are 1 or more")
     learned = trained.load(_needs_workdir(args), args.checkpoint)
@@ -138,7 +137,7 @@ def predict(args: argparse.Namespace, overrides: list[str]) -> None:
         test = learned.test
         sequences = {f"held_out_{i}": test.sequence(i) for i in trained.spread(min(args.num, test.size), test.size)}
     for name, sequence in sequences.items():
-        print("  ".join(map(str, save_predictions(learned, sequence, args.frames, Path(args.output), name))))
+        print("  ".join(map(str, save_predictions(learned, sequence, args.frames, output, name))))
 
 
 def retrieve(args: argparse.Namespace, overrides: list[str]) -> None:
@@ -168,10 +167,9 @@ def styles(args: argparse.Namespace, overrides: list[str]) -> None:
     from gan_zoo import trained
     from gan_zoo.style_pictures import save_pictures
 
-    if not args.output:
-        raise UserError("say where to: --output=DIR")
+    output = _folder(args)
     learned = trained.load(_needs_workdir(args), args.checkpoint)
-    for file in save_pictures(learned, Path(args.output), args.seed, args.truncation):
+    for file in save_pictures(learned, output, args.seed, args.truncation):
         print(file)
 
 
@@ -273,6 +271,19 @@ def _needs_workdir(args: argparse.Namespace) -> Path:
 def _needs_places(args: argparse.Namespace) -> None:
     if not args.input or not args.output:
         raise UserError("say which image or folder, and where to: --input=IMAGE_OR_FOLDER --output=DIR")
+    _folder(args)
+
+
+def _folder(args: argparse.Namespace) -> Path:
+    """Where files are to be written: told before minutes of work if they cannot be."""
+    if not args.output:
+        raise UserError("say where to: --output=DIR")
+    from gan_zoo.data.image_folder import SUFFIXES
+
+    path = Path(args.output)
+    if path.suffix.lower() in SUFFIXES or path.is_file():
+        raise UserError(f"--output={path}: name a folder, not a file")
+    return path
 
 
 def _output(args: argparse.Namespace, kind: str) -> Path | None:

@@ -64,9 +64,10 @@ RANGES = {
     (10, MANY): ("watch_samples",),  # fewer cannot be scored
     (0, 2**63 - 1): ("seed", "pool_size", "_every", "blocks", "squares_first", "curriculum_rounds"),
     (0, sys.float_info.max): (
-        *("learning_rate", "learning_rates", "weight", "_weight", "beta", "drift", "thousands", "fading_thousands"),
-        *("rotation", "shift", "jitter"),
+        *("learning_rate", "learning_rates", "weight", "_weight", "beta", "drift", "rotation", "shift", "jitter"),
     ),
+    (0, MANY): ("thousands", "fading_thousands", "half_life"),
+    (1e-6, 1e6): ("mapping_rate",),
     (0, 0.9): ("scale",),
     (0, 1): ("ema_decay", "average_decay", "dropout", "dropout_input", "dropout_hidden", "mixing", "flip", "colours"),
 }
@@ -136,6 +137,11 @@ def override(config: ConfigDict, overrides: list[str]) -> ConfigDict:
     for name, text in sorted(texts.items()):
         if name in ("model", "architecture") or name.endswith("optimizer.name"):
             config = _choose_again(config, name, text)
+    for name in [name for name in texts if name.startswith("phases.")]:  # build knows which phases there are
+        text = texts.pop(name)
+        if not text.isdecimal():
+            raise UserError(f"config.{name} is a number of rounds, and {text!r} is none")
+        config.phases[name.removeprefix("phases.")] = int(text)
     paths = flatten(config)
     for name in texts:
         if name not in paths:
@@ -160,15 +166,15 @@ def override(config: ConfigDict, overrides: list[str]) -> ConfigDict:
     return config
 
 
-def build(config: ConfigDict) -> tuple[data.Spec, list[Phase]]:
-    """The data's spec and the phases of a run.
+def build(config: ConfigDict, spec: data.Spec | None = None) -> tuple[data.Spec, list[Phase]]:
+    """The data's spec and the phases of a run; a run that knows its ``spec`` needs no data.
 
     Raises:
         UserError: fields that do not fit together, or the data.
     """
     choose("precision", config.precision, PRECISIONS)
     _check_ranges(config)
-    spec = data.spec(config.dataset, config.image_shape, config.classes)
+    spec = spec or data.spec(config.dataset, config.image_shape, config.classes)
     size = config.load_size
     if size and not (
         len(size) == 2 and len(spec.shape) == 3 and all(a >= b for a, b in zip(size, spec.shape, strict=False))
@@ -179,8 +185,10 @@ def build(config: ConfigDict) -> tuple[data.Spec, list[Phase]]:
     model = model(**{k: v.to_dict() if isinstance(v, ConfigDict) else v for k, v in fields.items()})
     compute = "bfloat16" if config.precision == "bfloat16" else None
     phases, played = [], _buildable(model, spec, config)
-    for name in config.phases:
-        choose("phase", name, [phase.name for phase in played])
+    for name, rounds in config.phases.items():
+        choose("phase (config.phases)", name, [phase.name for phase in played])
+        if rounds < 1:
+            raise UserError(f"config.phases.{name} is {rounds}: a phase has one round at least")
     for phase in played:
         rounds = min(config.rounds, config.phases.get(phase.name, phase.rounds or config.rounds))
         game = phase.paced(rounds) if phase.paced and rounds != phase.rounds else phase.game
@@ -200,8 +208,9 @@ def _buildable(model: Any, spec: data.Spec, config: ConfigDict) -> list[Phase]:
     except UserError:
         raise
     except Exception as error:  # whatever Flax and jax say of shapes and fields that do not fit
-        reason = (str(error).splitlines() or [""])[0][:300]
-        raise UserError(f"these settings make no networks for {spec.name}: {type(error).__name__}: {reason}") from error
+        reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
+        what = f"config.architecture={config.architecture} with these settings makes no networks for {spec.name}"
+        raise UserError(f"{what} as config.model={config.model} uses them ({reason})") from error
     return phases
 
 

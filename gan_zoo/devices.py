@@ -100,5 +100,6 @@ def check_batch(batch_size: int) -> None:
         down = batch_size // count * count
         sizes = f"{down} or {down + count}" if down else str(count)
         raise UserError(
-            f"minibatches of {batch_size} (config.batch_size) cannot be divided over {count} devices: take {sizes}"
+            f"minibatches of {batch_size} cannot be divided over {count} devices: set config.batch_size, or "
+            f"config.batch_sizes where a model has them, to {sizes}"
         )

@@ -32,7 +32,7 @@ from gan_zoo.metrics.repeats import NEAR, PAIRS, repeated_share
 from gan_zoo.metrics.seen import CHUNK, Seen, look, nearest, reference, remembered
 from gan_zoo.predictions import prediction_scores
 from gan_zoo.reconstructions import reconstruction_scores
-from gan_zoo.style_scores import STYLE_METRICS, style_scores
+from gan_zoo.style_scores import SEPARABILITY, STYLE_METRICS, style_scores
 from gan_zoo.superresolution import superresolution_scores
 from gan_zoo.trained import Trained
 from gan_zoo.translations import translation_scores
@@ -188,10 +188,13 @@ def evaluate(
     for metric in metrics:
         choose("metric", metric, ALL)
     if metrics is not ALL and set(metrics) & set(STYLE_METRICS) and "style" not in trained.game.probes:
-        raise UserError(f"{config.model} has no styles: {' and '.join(STYLE_METRICS)} are a StyleGAN's scores")
+        what = f"{config.model} ({config.architecture})"
+        raise UserError(f"{what} has no styles: {' and '.join(STYLE_METRICS)} are a StyleGAN's scores")
     if samples and samples < LEAST:
         raise UserError(f"{samples} samples cannot be scored: take at least {LEAST}")
     judge, number = judge or judge_of(config), samples or config.eval_samples
+    if metrics is not ALL and SEPARABILITY in metrics and judge.classifier is None:
+        raise UserError(f"separability is of what a classifier sees, and {judge.spec.name} has no labels to learn one")
     if trained.game.given:
         number = min(number, judge.held_out.size)  # every sample is made of another image
     if judge.spec.shape != trained.spec.shape:

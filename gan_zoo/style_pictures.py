@@ -37,10 +37,15 @@ def mixing_picture(trained: Trained, rows: int = 3, columns: int = 5, seed: int 
 def noise_picture(trained: Trained, number: int = 4, draws: int = 4, seed: int = 0, psi: float = 1.0) -> np.ndarray:
     """Figure 4: without noise, with several draws of it, and the deviation over many, times 4: uint8 [H, W, 3]."""
     w = truncated(trained, styles_of(trained, *latents_of(trained, number, seed)), psi)
-    every = np.stack([draw(trained, w, seed) for seed in range(NOISES)])
-    gray = np.clip(every, -1, 1).mean(axis=-1, keepdims=True)
-    deviation = np.broadcast_to(np.clip(4 * gray.std(axis=0) - 1, -1, 1), every.shape[1:])  # 0 is black, at -1
-    columns = [draw(trained, w, noise=False), *every[:draws], deviation]
+    shown, sums = [], np.zeros((2, number, *trained.spec.shape[:2], 1))
+    for seed in range(NOISES):  # one after the other: a hundred large images would not fit in memory
+        made = draw(trained, w, seed)
+        gray = np.clip(made, -1, 1).mean(axis=-1, keepdims=True, dtype=np.float64)
+        sums += gray, gray**2
+        shown += [made] * (seed < draws)
+    mean, square = sums / NOISES
+    deviation = np.broadcast_to(4 * np.sqrt(np.maximum(square - mean**2, 0)) - 1, made.shape)  # 0 is black, at -1
+    columns = [draw(trained, w, noise=False), *shown, np.minimum(deviation, 1)]
     titles = ["no noise", *(f"noise {i + 1}" for i in range(draws)), "deviation x4"]
     return figures.headed(figures.grid(np.stack(columns, axis=1)), titles)
 
@@ -67,8 +72,9 @@ def walks(trained: Trained, number: int = 3, steps: int = 10, seed: int = 0, psi
 
 def save_pictures(trained: Trained, folder: Path, seed: int = 0, psi: float = 1.0) -> list[Path]:
     """Writes mixing.png, noise.png, truncation.png, uncurated.png, walk.png and walk.gif into a folder: the files."""
+    given = truncation(trained, psi)  # told first, if there are no styles
+    uncurated = trained.sample(seed, UNCURATED**2, given=given if psi != 1 else None)
     walk = walks(trained, seed=seed, psi=psi)
-    uncurated = trained.sample(seed, UNCURATED**2, given=truncation(trained, psi) if psi != 1 else None)
     pictures = {
         "mixing": mixing_picture(trained, seed=seed, psi=psi),
         "noise": noise_picture(trained, seed=seed, psi=psi),

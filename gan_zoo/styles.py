@@ -76,12 +76,14 @@ def truncation(trained: Trained, psi: float, cutoff: int = 0) -> dict[str, np.nd
     """What ``Trained.sample`` is given so that the first ``cutoff`` (0: all) layers' styles keep ``psi`` of themselves.
 
     Raises:
-        UserError: the run has no styles, or not so many layers.
+        UserError: the run has no styles, or not so many layers; psi is not finite.
     """
     _check(trained)
     layers = layers_of(trained)
     if not 0 <= cutoff <= layers:
-        raise UserError(f"--cutoff={cutoff}: the run has {layers} layers with styles")
+        raise UserError(f"--cutoff={cutoff}: from 1 to the run's {layers} layers with styles, or 0 for all")
+    if not np.isfinite(psi):
+        raise UserError(f"--truncation={psi}: a number such as 0.7 (0: the average image, 1: none)")
     return {"truncation": np.where(np.arange(layers) < (cutoff or layers), np.float32(psi), 1)[None]}
 
 

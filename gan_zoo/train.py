@@ -1,6 +1,7 @@
 """The loop: phases in order, rounds within them, and what happens beside the rounds."""
 
 import contextlib
+import dataclasses
 import itertools
 import logging
 import math
@@ -269,6 +270,7 @@ class Run:
             "length": self.phases[number].rounds,
             "seconds": self.earlier_seconds + self.log.seconds,
             "config": configs.to_json(seed.config),
+            "spec": dataclasses.asdict(self.spec),
             "text": self.text,
         }
         seed.checkpoints.save(now, state, info, score)

@@ -119,7 +119,9 @@ class Trained:
             # All chunks have one shape, so that one program makes them; the last one's surplus is dropped.
             wanted = np.resize(labels[start : start + size], min(num, size))
             rows = np.arange(start, start + len(wanted))
-            batch = self.batch(rows, wanted)
+            # A text needs no caption of the set, which may not be here.
+            told = "text" in (given or {})
+            batch = data.example(self.spec, len(rows), self.dtype, wanted) if told else self.batch(rows, wanted)
             for name, x in (given or {}).items():
                 batch[name] = x[rows % len(x)].astype(self.dtype if np.issubdtype(x.dtype, np.floating) else x.dtype)
             made = self.views[view](self.nets, batch, jax.random.fold_in(key, number))
@@ -332,7 +334,7 @@ def restore(path: str | Path, number: int | None = None) -> Restored:
 
 
 def load(path: str | Path, number: int | None = None) -> Trained:
-    """Restores a run from its newest good checkpoint, or from the one of a given round.
+    """Restores a run from its newest good checkpoint, or from the one of a given round; its data need not be here.
 
     Raises:
         UserError: there is no run or no checkpoint.
@@ -342,7 +344,9 @@ def load(path: str | Path, number: int | None = None) -> Trained:
     restored = restore(path, number)
     config = configs.complete(restored.info["config"])
     captioned.unpack(Path(path))
-    spec, phases = configs.build(config)
+    noted = restored.info.get("spec")
+    known = noted and Spec(**{name: tuple(x) if isinstance(x, list) else x for name, x in noted.items()})
+    spec, phases = configs.build(config, known)  # a run of an earlier version needs its data
     game = next(phase.game for phase in phases if phase.name == restored.info["played"][-1][0])
     if spec.text_shape:
         captioned.check(config.dataset, restored.info["text"], config.classes, Path(path))

@@ -1,24 +1,29 @@
 """StackGAN: its networks, its conditioning, and what the second stage takes from the first."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 from tools import play, shrunk
 
-from gan_zoo import captions, data, evaluate
+from gan_zoo import captions, data, evaluate, figures
 from gan_zoo import config as configs
+from gan_zoo.__main__ import main
 from gan_zoo.architectures import stackgan
+from gan_zoo.checkpoint import Checkpoints
+from gan_zoo.data import captioned
 from gan_zoo.errors import UserError
 from gan_zoo.game import Phase
 from gan_zoo.losses import normal_divergence
 from gan_zoo.metrics.extractors import Extractor
 from gan_zoo.models.stackgan import Model
 from gan_zoo.step import new_state
-from gan_zoo.trained import Trained
+from gan_zoo.trained import Trained, load
 
 KEY = jax.random.key(0)
 TEXT, WRITTEN = jax.random.normal(KEY, (3, 7)), "captioned:test_text.marks:digits"
@@ -160,6 +165,25 @@ def test_text_chooses_what_is_drawn(phases):
     assert all((given[i] == given[i + 7]).all() for i in range(13))
     shown = learned.shown("sample", 2, 3)
     assert len(shown["text"]) == 6 and (shown["text"][0] == shown["text"][2]).all()
+
+
+def test_a_text_is_drawn_where_the_set_is_not(phases, tmp_path, monkeypatch):
+    """A run that was taken elsewhere: its checkpoint and a text are enough."""
+    config, spec, played, first, _ = phases
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    noted = {"config": configs.to_json(config), "spec": asdict(spec), "text": captioned.weights(config.dataset)}
+    checkpoints.save(2, first, {**noted, "played": [["stage1", 2]]}, None)
+    checkpoints.wait()
+    checkpoints.close()
+    (tmp_path / "config.json").write_text(json.dumps(noted["config"]))
+    wanted = Trained(config, spec, played[0].game, first, 2).sample(0, 3, text="aaa")
+    for name in ("spec", "load"):
+        monkeypatch.setattr(f"gan_zoo.data.{name}", pytest.fail)
+    assert main(["sample", f"--workdir={tmp_path}", "--text=aaa", "--num=3", f"--output={tmp_path}/aaa.png"]) == 0
+    with Image.open(tmp_path / "aaa.png") as image:
+        drawn = np.asarray(image.convert("L"))
+    np.testing.assert_allclose(load(tmp_path).sample(0, 3, text="aaa"), wanted, atol=1e-6)
+    np.testing.assert_array_equal(drawn, figures.grid(wanted[None])[..., 0])
 
 
 def test_losses_are_the_papers(monkeypatch):

@@ -16,11 +16,13 @@ from gan_zoo import data, style_scores, styles
 from gan_zoo.__main__ import main
 from gan_zoo.architectures import progan, stylegan
 from gan_zoo.errors import UserError
+from gan_zoo.evaluate import evaluate
 from gan_zoo.layers import Conv, EqualizedDense, average_pool, blur, pixel_norm, upsample
 from gan_zoo.metrics.extractors import Extractor
 from gan_zoo.metrics.separability import linear_separability, unseparated
 from gan_zoo.models.stylegan import at
 from gan_zoo.step import new_state, train_step
+from gan_zoo.style_pictures import noise_picture
 from gan_zoo.train import Run
 from gan_zoo.trained import Trained
 
@@ -182,6 +184,8 @@ def test_phases_and_their_lengths():
     _, _, phases = build(*sizes, "config.fading_thousands=(0.0,)", "config.start=16", "config.batch_sizes=()")
     assert [(phase.name, phase.batch_size) for phase in phases] == [("16", 64), ("32", 64)]
     assert [at((1, 2), level) for level in range(4)] == [1, 2, 2, 2]
+    _, _, phases = build("config.thousands=(0.001,)", "config.phases.8-fade=7")
+    assert [(phase.name, phase.rounds) for phase in phases] == [("4", 1), ("8-fade", 7), ("8", 1)]
 
 
 def test_the_average_forgets_by_images_and_faster_while_a_block_fades_in():
@@ -268,15 +272,28 @@ def test_the_discriminators_loss_is_its_parts(regularizer):
     np.testing.assert_allclose(total, parts, rtol=1e-5)
 
 
-def test_styles_are_mixed_as_often_as_asked():
-    made = {}
-    for mixing in (0.0, 1.0):
-        _, _, (_, _, last) = build("config.conditional=False", f"config.mixing={mixing}")
-        batch = {"image": normal(4, 8, 8, 1)}
-        nets = last.game.init(KEY, batch)
-        loss = last.game.players["discriminator"].loss
-        made[mixing] = [float(loss(nets, batch, jax.random.key(i), jnp.asarray(0))[1][1]["fake"]) for i in range(3)]
-    assert all(a != b for a, b in zip(*made.values(), strict=True))
+def test_styles_are_mixed_as_often_as_asked(monkeypatch):
+    """Over many minibatches: the share that is mixed, and the layers at which, each as often."""
+    _, _, (_, _, last) = build("config.conditional=False", "config.mixing=0.3")
+    batch, seen = {"image": normal(1, 8, 8, 1)}, []
+    nets = last.game.init(KEY, batch)
+
+    def note(module, variables, z, noises, alpha, label, other, cut):
+        seen.append(cut)
+        return jnp.zeros((1, 8, 8, 1)), {}
+
+    judge = lambda module, variables, image, alpha: (image.sum(axis=(1, 2)), variables)
+    pick = lambda module, variables, *given: (note if len(given) > 2 else judge)(module, variables, *given)
+    monkeypatch.setattr("gan_zoo.models.stylegan.run", pick)
+
+    def cut(rng):
+        last.game.players["generator"].loss(nets, batch, rng, jnp.asarray(0))
+        return seen.pop()
+
+    cuts = np.asarray(jax.jit(jax.vmap(cut))(jax.random.split(KEY, 4000)))
+    whole = (cuts == 4).mean()  # at no layer of the four
+    assert whole == pytest.approx(0.7, abs=0.03)
+    np.testing.assert_allclose([(cuts == layer).mean() for layer in (1, 2, 3)], 0.1, atol=0.02)
 
 
 def test_each_size_has_its_own_rate():
@@ -339,6 +356,9 @@ def test_truncated_samples(grown):
     np.testing.assert_allclose(made(1.0), run.sample(3, 6), atol=1e-5)  # of the same latents
     with pytest.raises(UserError, match="4 layers"):
         styles.truncation(run, 0.5, 5)
+    for psi in (np.nan, np.inf):
+        with pytest.raises(UserError, match=f"--truncation={psi}"):
+            styles.truncation(run, psi)
 
 
 def test_scores_of_latents(grown):
@@ -362,6 +382,15 @@ def test_scores_of_latents(grown):
     assert set(found) == {"ppl_z", "ppl_w"}
     few = style_scores.style_scores(run, judge, 12, ("path_length",), {"seed": 0})
     assert few["ppl_w"]["paths"] == 12 and few["ppl_w"]["value"] > 0
+
+
+def test_scores_of_latents_that_cannot_be_had(run):
+    judge = SimpleNamespace(classifier=None, spec=run.spec)
+    with pytest.raises(UserError, match="no labels to learn one"):
+        evaluate(run, judge, 20, ("separability",))
+    run.game = replace(run.game, probes={})
+    with pytest.raises(UserError, match=r"stylegan \(stylegan\) has no styles"):
+        evaluate(run, judge, 20, ("path_length",))
 
 
 def test_separability_of_what_a_plane_parts_and_of_what_it_does_not():
@@ -434,6 +463,21 @@ def test_styles_are_drawn_and_found_on_the_command_line(run, tmp_path, capsys):
         assert found["distance"].shape == (2,)
     assert (tmp_path / "found" / "projected.png").exists()
     assert main(["project", "--workdir=run", f"--output={tmp_path}/found"]) == 2
+    for command in (["styles"], ["project", f"--input={tmp_path}/in"]):
+        capsys.readouterr()
+        assert main([*command, "--workdir=run", f"--output={tmp_path}/in/one.png"]) == 2
+        assert "name a folder" in capsys.readouterr().err
+
+
+def test_the_picture_of_noise_has_its_deviation(run, monkeypatch):
+    """Of images that are the noise's seed: the last column is four times their deviation."""
+    made = lambda trained, w, seed=0, noise=True: np.full((len(w), 8, 8, 1), (seed % 10) / 50 if noise else -1.0)
+    monkeypatch.setattr("gan_zoo.style_pictures.draw", made)
+    monkeypatch.setattr("gan_zoo.style_pictures.figures.grid", lambda images: images)
+    monkeypatch.setattr("gan_zoo.style_pictures.figures.headed", lambda images, titles: images)
+    columns = noise_picture(run, 2, 3)
+    deviation = 4 * np.std(np.arange(10) / 50) - 1
+    np.testing.assert_allclose(columns[:, :, 0, 0, 0], [[-1, 0, 0.02, 0.04, deviation]] * 2, atol=1e-6)
 
 
 def test_projection_finds_an_image_that_the_network_makes(grown):
@@ -456,7 +500,15 @@ def test_projection_finds_an_image_that_the_network_makes(grown):
         (["config.start=16"], "8 pixels"),
         (["config.architecture=progan"], "config.mixing=0"),
         (["config.dataset=25gaussians"], "shape"),
-        (["config.thousands=(0.0,)", "config.fading_thousands=(0.0,)"], "images to show"),
+        (["config.thousands=(0.0,)", "config.fading_thousands=(0.0,)"], "no images at 8 pixels"),
+        (["config.thousands=(20.0,0.0)", "config.fading_thousands=(0.0,)"], "no images at 8 pixels"),
+        (["config.fading_thousands=()"], "one number each"),
+        (["config.thousands=(1e308,)"], "must be from 0"),
+        (["config.half_life=nan"], "half_life is nan"),
+        (["config.generator.mapping_rate=0.0"], "mapping_rate is 0.0"),
+        (["config.phases.8-fade=0"], "8-fade is 0"),
+        (["config.phases.16-fade=5"], "unknown phase"),
+        (["config.phases.8=many"], "number of rounds"),
         (["config.mixing=1.5"], "mixing is 1.5: it must be from 0 to 1"),
         (["config.batch_size=8"], "config.batch_sizes"),
     ],

@@ -1,6 +1,7 @@
 """Texts: characters, the joint embedding, encoders by name, and captions as data."""
 
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import jax
@@ -30,6 +31,16 @@ def marks(texts):
 def flat(texts):
     """No encoder: one number for each text."""
     return np.zeros(len(texts))
+
+
+def unsure(texts):
+    """An encoder that knows two texts only."""
+    return np.full((len(texts), 4), 0.0 if len(texts) <= 2 else np.nan)
+
+
+def fewer(texts):
+    """An encoder that makes at most two rows."""
+    return np.zeros((min(len(texts), 2), 4))
 
 
 ENCODER = f"{__name__}.vowels"
@@ -159,6 +170,35 @@ def test_captions_that_are_missing_or_empty(birds):
         captions_of(data.load("swissroll", "train"))
     with pytest.raises(UserError, match="captions belong to images"):
         data.spec("captioned:25gaussians")
+
+
+@pytest.mark.parametrize("encoder, words", [("unsure", "numbers that are not finite"), ("fewer", r"an array \(2, 4\)")])
+def test_encoders_that_make_something_else_are_named(birds, encoder, words):
+    with pytest.raises(UserError, match=f"{__name__}.{encoder} made {words} of"):
+        data.load(f"captioned:{__name__}.{encoder}:folder:{birds}", "train")
+
+
+def test_a_caption_in_another_script_is_told_with_what_reads_it(birds, cache, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    sorted(birds.rglob("*.txt"))[3].write_text("日本の絵\n")
+    with pytest.raises(UserError, match=r"the text '日本の絵' .* captioned:PACKAGE.FUNCTION:DATA"):
+        data.load(f"captioned:char_cnn_rnn_small:folder:{birds}", "train", (16, 16, 3))
+
+
+def test_a_text_that_is_cut_is_told(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(captioned, "_of_run", lambda *args: vowels)
+    captioned.encode("captioned:char_cnn_rnn_small:digits", ["a" * 80])
+    assert not caplog.messages
+    captioned.encode("captioned:char_cnn_rnn_small:digits", ["short", "a" * 81])
+    assert len(caplog.messages) == 1 and "first 80 characters" in caplog.messages[0]
+    captioned.encode(f"captioned:{ENCODER}:digits", ["a" * 500])
+    assert len(caplog.messages) == 1
+
+
+def test_names_of_labels_are_no_captions_of_sets_that_are_read_as_needed():
+    source = data.load("digits", "test")
+    with pytest.raises(UserError, match="does not fit in memory"):
+        captions_of(replace(source, arrays=None))
 
 
 def test_embeddings_are_remembered_and_made_anew_for_other_texts(birds, tmp_path, monkeypatch):

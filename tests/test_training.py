@@ -14,6 +14,7 @@ from tools import PROJECT, command, environment, lines, result, shrunk, start
 from gan_zoo import config as configs
 from gan_zoo.checkpoint import Checkpoints
 from gan_zoo.errors import UserError
+from gan_zoo.trained import load
 
 CONFIGS = ["configs/dcgan.py:digits", "configs/wgan_gp.py:25gaussians"]
 # A pool of past images, several phases, one player, frames.
@@ -196,6 +197,17 @@ def test_evaluate_sample_and_load(env, whole, tmp_path):
     assert picture.stat().st_size > 100
     refused = command(["sample", f"--workdir={workdir}", "--label=11"], env)
     assert refused.returncode == 2 and "10 classes" in refused.stderr
+
+
+def test_a_run_is_loaded_and_draws_without_its_data(whole, monkeypatch):
+    workdir = whole(CONFIGS[0])
+    with monkeypatch.context() as patch:
+        for name in ("spec", "load"):
+            patch.setattr(f"gan_zoo.data.{name}", pytest.fail)
+        learned = load(workdir)
+        made = learned.sample(seed=1, num=4, label=7)
+    spec, _ = configs.build(learned.config)
+    assert learned.spec == spec and made.shape == (4, *spec.shape)
 
 
 def test_versions_and_config_are_noted(whole):

@@ -6,6 +6,7 @@ when the set is opened for the first time, and kept in the data folder.
 """
 
 import hashlib
+import logging
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ ARGUMENT = "[ENCODER:]DATA"
 ENCODER = "text_encoder"  # where a run keeps its own
 CAPTIONS = 10  # of each example; fewer are repeated
 AT_ONCE = 20_000  # texts
+log = logging.getLogger("gan_zoo")
 
 
 def spec(argument: str, image_shape: tuple[int, ...], classes: int) -> Spec:
@@ -68,9 +70,14 @@ def encode(dataset: str, texts: list[str], classes: int = 0, folder: Path | None
     Raises:
         UserError: a text is blank, or has no character that the encoder reads.
     """
+    from gan_zoo.text import NETWORKS
+
+    name, _ = parsed(dataset.partition(":")[2])
     for text in texts:
         if not text.strip():
             raise UserError(f"the text {text!r} has no character that can be read")
+        if name in NETWORKS and len(text) > NETWORKS[name].length:
+            log.warning("%s reads the first %d characters of a text: %s", name, NETWORKS[name].length, text)
     return _of_run(dataset, classes, folder)(texts)
 
 

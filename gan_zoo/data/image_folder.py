@@ -55,7 +55,7 @@ def every(argument: str) -> Source:
 def every_of(root: Path) -> list[tuple[Path, str]]:
     """The image files in a folder and below it, each with an empty label."""
     if not root.is_dir():
-        raise UserError(f"there is no folder {root}")
+        raise UserError(f"there is no file or folder {root}")
     files = [(file, "") for file in _files(root)]
     if not files:
         raise UserError(f"{root} holds no images ({KNOWN})")
@@ -102,7 +102,10 @@ def listed(argument: str) -> Files:
     """Files and label names ("" without labels) of both splits."""
     root = Path(argument).expanduser()
     if not root.is_dir():
-        raise UserError(f"there is no folder {root}")
+        raise UserError(
+            f"there is no folder {root}: put the images there, in a subfolder for each label if they have some (a .txt "
+            "beside an image holds its captions), or name another by --config.dataset"
+        )
     held_out = "test" if (root / "test").is_dir() else "val"
     if (root / "train").is_dir() and (root / held_out).is_dir():
         found = {split: _labelled(root / name) for split, name in (("train", "train"), ("test", held_out))}

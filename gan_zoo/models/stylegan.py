@@ -67,13 +67,16 @@ class Model:
         while size <= spec.shape[0]:
             batch_size = at(self.batch_sizes, level) if self.batch_sizes else self.batch_size
             for name, thousands in ((f"{size}-fade", self.fading_thousands), (str(size), self.thousands)):
-                rounds = round(1000 * at(thousands, level) / batch_size)
-                if rounds and (found or name == str(size)):
+                images = 1000 * at(thousands, level)
+                rounds = max(1, round(images / batch_size))
+                if images and (found or name == str(size)):
                     fading = name.endswith("fade")
                     paced = partial(self._game, spec, size, level, batch_size, fading)
                     own = {"rounds": rounds, "batch_size": batch_size, "paced": paced if fading else None}
                     found.append(Phase(name, paced(rounds), **own))
             size, level = 2 * size, level + 1
+        if not found or found[-1].name.removesuffix("-fade") != str(spec.shape[0]):
+            raise UserError(f"config.thousands and fading_thousands show no images at {spec.shape[0]} pixels, the last")
         return found
 
     def _game(self, spec: Spec, size: int, level: int, batch_size: int, fading: bool, rounds: int) -> Game:
@@ -214,11 +217,8 @@ class Model:
         choose("regularizer", self.regularizer, REGULARIZERS)
         family = find("architectures", self.architecture)
         family.check(spec.shape)
-        shown = (*self.thousands, *self.fading_thousands)
-        if min(*shown, self.half_life) < 0 or not any(self.thousands):
-            raise UserError(
-                "config.thousands and fading_thousands are images to show, at least some; half_life is 0 or more"
-            )
+        if not self.thousands or not self.fading_thousands:
+            raise UserError("config.thousands and fading_thousands are images to show, at least one number each")
         if self.start < 4 or self.start & (self.start - 1) or self.start > spec.shape[0]:
             raise UserError(f"config.start={self.start}: a power of two from 4 to the images' {spec.shape[0]} pixels")
         if self.conditional and not spec.classes:

@@ -27,13 +27,21 @@ DEFAULT = "char_cnn_rnn"
 
 @dataclass(frozen=True, eq=False)
 class Encoder:
-    """texts -> float32 [N, size]; ``protocol`` names it and what it was made from."""
+    """texts -> float32 [N, size]; ``protocol`` names it and what it was made from.
+
+    Raises:
+        UserError: when called, if it made something else.
+    """
 
     encode: Callable[[Sequence[str]], np.ndarray]
     protocol: Mapping[str, Any]
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        return np.asarray(self.encode(list(texts)), np.float32)
+        made = np.asarray(self.encode(list(texts)), np.float32)
+        if made.ndim != 2 or len(made) != len(texts) or not np.isfinite(made).all():
+            what = "numbers that are not finite" if made.shape[:1] == (len(texts),) else f"an array {made.shape}"
+            raise UserError(f"the text encoder {self.protocol['text_encoder']} made {what} of {len(texts)} texts")
+        return made
 
 
 def is_encoder(name: str) -> bool:

@@ -28,7 +28,10 @@ def characters(texts: Sequence[str], length: int) -> np.ndarray:
     for row, text in enumerate(texts):
         places = [PLACES[character] for character in text.lower() if character in PLACES]
         if not any(place != PLACES[" "] for place in places):
-            raise UserError(f"the text {text!r} has no character that can be read: they are {ALPHABET.strip()}")
+            raise UserError(
+                f"the text {str(text)!r} has no character that can be read: they are {ALPHABET.strip()} (captions in "
+                "other scripts: captioned:PACKAGE.FUNCTION:DATA, with an encoder that reads them)"
+            )
         found[row, : len(places)] = places[:length]
     return found
 

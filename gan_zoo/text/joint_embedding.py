@@ -162,8 +162,10 @@ def captions_of(source: data.Source) -> Sequence[tuple[str, ...]]:
     """
     if source.captions is not None:
         return source.captions()
-    if not source.class_names or source.arrays is None:
+    if not source.class_names:
         raise UserError(f"{source.spec.name} has neither captions nor names of labels")
+    if source.arrays is None:
+        raise UserError(f"{source.spec.name} does not fit in memory: names of labels are captions of smaller sets only")
     return [(source.class_names[label],) for label in source.arrays["label"]]
 
 
