@@ -69,7 +69,10 @@ RANGES = {
     (0, MANY): ("thousands", "fading_thousands", "half_life"),
     (1e-6, 1e6): ("mapping_rate",),
     (0, 0.9): ("scale",),
-    (0, 1): ("ema_decay", "average_decay", "dropout", "dropout_input", "dropout_hidden", "mixing", "flip", "colours"),
+    (0, 1): (
+        *("ema_decay", "average_decay", "dropout", "dropout_input", "dropout_hidden", "mixing", "flip", "colours"),
+        *("reconstruction", "feature_matching"),
+    ),
 }
 RESULT = ("rounds", "eval_samples", "extractor", "best_score")  # with another one, a finished run is scored again
 FREE = (*RESULT, "watch_samples")  # may change when a run is resumed

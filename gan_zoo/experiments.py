@@ -1,8 +1,10 @@
 """The commands that play many runs: sweeps, reproductions of papers' figures, and reports of what has come of them."""
 
 import argparse
+import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from gan_zoo.errors import UserError, choose
 from gan_zoo.screen import table
@@ -24,7 +26,7 @@ def sweep(args: argparse.Namespace, overrides: list[str]) -> None:
     jobs, parameters = load(args.config, folder, args.together)
     states = play(jobs, folder, parameters, args.jobs, args.executor)
     runs = [(run, states.get(run.folder, states[job.folder])) for job in jobs for run in job.singles]
-    missing = {run.name: state for run, state in runs if state != DONE}
+    missing = {run.name: {"state": state, **run.settings} for run, state in runs if state != DONE}
     problems = []
     try:
         _report_runs(folder, [], [run.folder for run, state in runs if state == DONE], missing)
@@ -43,6 +45,10 @@ def _not_done(names: Iterable[str]) -> list[str]:
     names = list(names)
     head = f"{len(names)} runs are not done; the same command tries them again:"
     return ["\n  ".join([head, *names])] if names else []
+
+
+def _in_words(error: Exception) -> str:
+    return str(error) if isinstance(error, UserError) else "".join(traceback.format_exception(error))
 
 
 def _tell(problems: list[str]) -> None:
@@ -73,8 +79,8 @@ def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
     for one in wanted:
         try:
             jobs.append((one, one.jobs(args.scale, folder, args.seeds)))
-        except UserError as error:  # the others are played all the same
-            problems.append(f"{one.name}: {error}")
+        except Exception as error:  # the file is the user's own code; the others are played all the same
+            problems.append(f"{one.name}: {_in_words(error)}")
     every = {job.folder: job for _, own in jobs for seed in own for job in seed.values()}  # some share a run
     drawn: dict[str, list[Path]] = {}
 
@@ -87,8 +93,8 @@ def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
             try:
                 drawn[one.name] = reproduce.keep(one, own, args.scale, output)
                 reproduce.gallery(output)
-            except UserError as error:
-                problems.append(f"{one.name}: {error}")
+            except Exception as error:
+                problems.append(f"{one.name}: {_in_words(error)}")
 
     states = play(list(every.values()), folder, {}, args.jobs, args.executor, draw) if every else {}
     draw(states)
@@ -107,11 +113,12 @@ def report(args: argparse.Namespace, overrides: list[str]) -> None:
     from gan_zoo.report import not_done
 
     folder = Path(args.config)
-    _report_runs(folder, args.by.split(",") if args.by else [], missing=not_done(folder / "sweep.csv"))
+    by = [name for name in (args.by or "").split(",") if name.strip()]
+    _report_runs(folder, by, missing=not_done(folder / "sweep.csv"))
 
 
 def _report_runs(
-    folder: Path, by: list[str], only: list[Path] | None = None, missing: Mapping[str, str] | None = None
+    folder: Path, by: list[str], only: list[Path] | None = None, missing: Mapping[str, Any] | None = None
 ) -> None:
     """Reports all runs of a folder, or only those in some of its folders; ``missing`` ones stand in the CSV alone."""
     from gan_zoo import report

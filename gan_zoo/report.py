@@ -20,6 +20,7 @@ PANELS = 4  # plots or pictures in a row
 LEGEND = 150  # characters that a legend has room for in a line
 log = logging.getLogger("gan_zoo")
 GAP = 8  # pixels between pictures
+Missing = Mapping[str, Mapping[str, Any]]  # runs that are not done, by their folders: "state", and what was set
 Group = tuple[tuple[str, Any], ...]  # what the runs of a group have in common: (field, value) pairs
 
 
@@ -120,7 +121,10 @@ def tables(groups: Mapping[Group, Sequence[Run]]) -> list[list[list[str]]]:
         names = [name for name, score in common.items() if not isinstance(score["value"], list)]
         for name in names:
             for other in runs[1:]:
-                same_protocol(f"{title(group)}: {name}", runs[0].scores[name], other.scores[name])
+                try:
+                    same_protocol(f"{title(group)}: {name}", runs[0].scores[name], other.scores[name])
+                except UserError as error:
+                    raise UserError(f"{error}\n(--by=FIELD,... with the field that differs parts them)") from None
         cells = [mean_and_spread([run.scores[name]["value"] for run in runs]) for name in names]
         head = ["", "runs", *names, "seconds"]
         how = repr([(name, {k: v for k, v in runs[0].scores[name].items() if k not in RESULTS}) for name in names])
@@ -136,13 +140,10 @@ def markdown(table: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
 
 
-def save_csv(file: Path, folder: Path, runs: Sequence[Run], others: Mapping[str, str] | None = None) -> None:
-    """A line for each run: its folder and state, the fields in which the runs differ, and all scores.
-
-    Args:
-        others: runs that are not done, by their folders below this one: their states.
-    """
-    fields = axes(runs)
+def save_csv(file: Path, folder: Path, runs: Sequence[Run], others: Missing | None = None) -> None:
+    """A line for each run: its folder and state, the fields in which the runs differ, and all scores."""
+    set_there = (name for row in (others or {}).values() for name in row if name not in ("state", SEED))
+    fields = list(dict.fromkeys([*axes(runs)[:-1], *set_there, SEED]))
     names = list(dict.fromkeys(name for run in runs for name in run.scores))
     with open(file, "w", newline="") as out:
         writer = csv.DictWriter(out, ["run", "state", *fields, *names, "step", "seconds", "fingerprint"], restval="")
@@ -153,20 +154,20 @@ def save_csv(file: Path, folder: Path, runs: Sequence[Run], others: Mapping[str,
             result = {name: run.result[name] for name in ("step", "seconds", "fingerprint")}
             writer.writerow({"run": run.folder.relative_to(folder), "state": "done", **own, **scores, **result})
         done = {str(run.folder.relative_to(folder)) for run in runs}
-        for name, state in (others or {}).items():
+        for name, row in (others or {}).items():
             if name in done:
                 continue
             config, seed = name_of(folder, folder / name).partition(",")[0], name.rpartition(f"{SEED}_")[2]
-            writer.writerow({"run": name, "state": state, CONFIG: config, SEED: seed})
+            writer.writerow({"run": name, CONFIG: config, SEED: seed, **row})
 
 
-def not_done(file: Path) -> dict[str, str]:
-    """The runs that are not done by what ``save_csv`` has written: their states; {} if there is no such file."""
+def not_done(file: Path) -> Missing:
+    """The runs that are not done by what ``save_csv`` has written, as it takes them; {} if there is no such file."""
     if not file.exists():
         return {}
     with open(file, newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row.get("run") and row.get("state", "done") != "done"]
-    return {row["run"]: row["state"] for row in rows}
+    return {row.pop("run"): {name: value for name, value in row.items() if value} for row in rows}
 
 
 def save_plots(file: Path, groups: Mapping[Group, Sequence[Run]]) -> None:

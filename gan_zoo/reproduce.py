@@ -15,11 +15,12 @@ It is drawn for one seed, or for several: then the table has means and spreads, 
 file whose runs name seeds of their own shows the spread itself.
 """
 
+import json
 import logging
 import runpy
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ from gan_zoo.trained import load as load_run
 SCALES = ("small", "paper")
 HEAD = "# Reproductions"
 LARGEST = 300_000  # bytes of a picture that is kept
+# What a file has to give, of which kind.
+NEEDED = {"PAPER": str, "COST": Mapping, "DIFFERS": str, "get_runs": Callable, "draw": Callable}
 log = logging.getLogger("gan_zoo")
 Table = Sequence[Sequence[str | float]]
 
@@ -87,7 +90,7 @@ class Reproduction:
         """
         choose("scale", scale, SCALES)
         try:
-            runs = self.get_runs(scale)
+            runs = {str(name): dict(settings) for name, settings in dict(self.get_runs(scale) or {}).items()}
         except Exception as error:  # the file is the user's own code
             raise UserError(f"get_runs({scale!r}) fails: {type(error).__name__}: {error}") from None
         if not runs or any(SEED in settings for settings in runs.values()):
@@ -110,8 +113,11 @@ def load(file: Path) -> Reproduction:
     try:
         given = runpy.run_path(str(file))
         title, more = given["__doc__"].strip().splitlines()[0], (given.get("NUMBERS", ""), given.get("LONG", False))
-        own = (given[name] for name in ("PAPER", "COST", "DIFFERS"))
-        return Reproduction(file.stem, title, *own, *more, given["get_runs"], given["draw"])
+        for name, kind in NEEDED.items():
+            if not isinstance(given[name], kind):
+                raise TypeError(f"{name} is a {type(given[name]).__name__}, not a {kind.__name__}")
+        paper, cost, differs, *functions = (given[name] for name in NEEDED)
+        return Reproduction(file.stem, title, paper, cost, differs, *more, *functions)
     except Exception as error:  # the file is the user's own code
         reason = "it has no docstring" if isinstance(error, AttributeError | IndexError) else error
         raise UserError(f"{file} is no reproduction: {type(error).__name__}: {reason}") from None
@@ -184,8 +190,13 @@ def keep(one: Reproduction, every: Sequence[Mapping[str, Job]], scale: str, fold
 
 
 def _drawn(one: Reproduction, runs: Mapping[str, Path], scale: str) -> Result:
+    """What the file draws, with numbers that JSON can hold."""
     try:
-        return one.draw(runs, scale)
+        result = one.draw(runs, scale)
+        if not isinstance(result, Result):
+            raise UserError(f"draw gives a {type(result).__name__}: a gan_zoo.reproduce.Result is needed")
+        plain = json.loads(json.dumps(result.numbers, default=lambda x: x.tolist()))  # of numpy and jax
+        return replace(result, numbers=plain)
     except UserError:
         raise
     except Exception:  # the file is the user's own code
@@ -195,7 +206,10 @@ def _drawn(one: Reproduction, runs: Mapping[str, Path], scale: str) -> Result:
 def _save(file: Path, picture: Any) -> None:
     """Writes a picture; a Figure in 256 colours, which makes a third of its file."""
     if not hasattr(picture, "savefig"):
-        figures.save(file, np.asarray(picture))
+        pixels = np.asarray(picture)
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[-1] != 3:
+            raise UserError(f"a picture is uint8 [H, W, 3] or a Figure, and this is {pixels.dtype} {pixels.shape}")
+        figures.save(file, pixels)
         return
     with BytesIO() as drawn:
         picture.savefig(drawn, format="png")
@@ -205,7 +219,9 @@ def _save(file: Path, picture: Any) -> None:
 
 def spread(tables: Sequence[Table]) -> list[list[str]]:
     """One table of texts: words are the first's, numbers become the mean over all and, of several, the spread."""
-    cell = lambda *values: str(values[0]) if isinstance(values[0], str) else mean_and_spread(values)
+    words = lambda values: isinstance(values[0], str) or any(value is None for value in values)
+    text = lambda value: "" if value is None else str(value)
+    cell = lambda *values: text(values[0]) if words(values) else mean_and_spread(values)
     return [[cell(*cells) for cells in zip(*rows, strict=True)] for rows in zip(*tables, strict=True)]
 
 

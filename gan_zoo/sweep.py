@@ -127,10 +127,11 @@ def load(file: str, folder: Path, together: bool = False) -> tuple[list[Job], di
         job = job_of(settings, folder, file)
         earlier = jobs.setdefault(job.folder, job)
         if earlier.config != job.config:
-            raise UserError(f"{file} lists {job.name} twice, of {earlier.config} and of {job.config}")
+            which = f"of {earlier.config} and of {job.config}"
+            raise UserError(f"{file} lists {job.name} twice, {which}: write one file in one way, or rename one of two")
         same = seen.setdefault(job.wanted.to_json(sort_keys=True), earlier)
         if same is not earlier:
-            raise UserError(f"{file} lists one run twice: {same.name} and {job.name}")
+            raise UserError(f"{file} lists one run twice, as {same.name} and as {job.name}: leave one out")
         if earlier is not job:  # a random search draws some twice
             log.info("%s lists %s twice: it is played once", file, job.name)
     listed = list(jobs.values())
@@ -145,10 +146,15 @@ def job_of(settings: Mapping[str, Any], folder: Path, file: str) -> Job:
     """
     if not settings.get("config"):
         raise UserError(f'{file}: a run names no config: {{"config": "configs/dcgan.py:digits", ...}}')
-    config = str(settings["config"])
-    fields = {name: _plain(name, value) for name, value in settings.items() if name != "config"}
-    job = Job(config, fields, folder / name_of(config, fields))
-    job.wanted  # noqa: B018
+    try:
+        config = str(settings["config"])
+        fields = {str(name): _plain(name, value) for name, value in settings.items() if name != "config"}
+        if not isinstance(fields.get("seed", 0), int):
+            raise UserError(f"the seed {fields['seed']!r} is no whole number")
+        job = Job(config, fields, folder / name_of(config, fields))
+        job.wanted  # noqa: B018
+    except UserError as error:
+        raise UserError(f"{file}: {dict(settings)}: {error}") from None
     return job
 
 
@@ -169,6 +175,8 @@ def _plain(name: str, value: Any) -> Any:
     """A value as configs have it: numpy's scalars and arrays become Python's."""
     if value is None:
         raise UserError(f"{name} is None: leave it out where the config's own value is meant")
+    if isinstance(value, Mapping):
+        raise UserError(f'{name} is a dict: write its fields by themselves, "{name}.FIELD": value')
     value = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
     return tuple(_plain(name, item) for item in value) if isinstance(value, list | tuple) else value
 

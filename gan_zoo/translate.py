@@ -37,11 +37,12 @@ def make_files(trained: Trained, view: str, given: Path, output: Path) -> Iterat
 def restore_files(trained: Trained, given: Path, output: Path, mask: Path | None = None) -> Iterator[Path]:
     """Writes what an autoencoder makes of an image, or of each in a folder and below it, as PNG; yields the new files.
 
-    Images are resized to the size of the training, and back; where there is a ``mask``, a picture that is white where
-    something is missing, only that is filled in.
+    Images are resized to the size of the training, and back; where there is a ``mask``, a picture of an image's size
+    that is white where something is missing, only that is filled in.
 
     Raises:
-        UserError: no such image or folder, the run is no autoencoder, or needs a mask, or has no use for one.
+        UserError: no such image or folder, the run is no autoencoder, or needs a mask, or has no use for one, or the
+            mask's size is another.
     """
     if "decode" not in trained.game.probes:
         raise UserError(f"{trained.config.model} restores no images: name the run of an autoencoder")
@@ -55,11 +56,13 @@ def restore_files(trained: Trained, given: Path, output: Path, mask: Path | None
     for file, place in _places(given, output):
         image = _opened(file, shape)
         if white:
-            hole = white.resize(image.size, Image.Resampling.NEAREST)
-            image.paste(Image.new(image.mode, image.size, "#808080"), mask=hole)  # so nothing of it leaks out
+            if white.size != image.size:
+                sizes = [f"{one.width}x{one.height}" for one in (white, image)]
+                raise UserError(f"the mask is {sizes[0]}, and {file} is {sizes[1]}: it has the image's size")
+            image.paste(Image.new(image.mode, image.size, "#808080"), mask=white)  # so nothing of it leaks out
         small = np.asarray(image.resize(shape[1::-1], Image.Resampling.LANCZOS)).reshape(1, *shape)
         made = from_array(restored(trained, small, missing)[0]).resize(image.size, Image.Resampling.LANCZOS)
-        (Image.composite(made, image, hole) if white else made).save(place)
+        (Image.composite(made, image, white) if white else made).save(place)
         yield place
 
 

@@ -1,5 +1,6 @@
 """Scores of games that make images from images: how near the truth they are, and what a classifier sees."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,11 +10,12 @@ from gan_zoo import data
 from gan_zoo.data import Source, Spec
 from gan_zoo.data.images import to_bytes
 from gan_zoo.metrics.classifier import Classifier, classifier, trained_on
-from gan_zoo.metrics.images import sharpness, ssim
+from gan_zoo.metrics.images import SSIM_WINDOW, sharpness, ssim
 from gan_zoo.metrics.neighbours import precision_recall_density_coverage
 from gan_zoo.trained import TRANSLATE, Trained
 
 NEIGHBOURS = 5
+log = logging.getLogger("gan_zoo")
 Values = dict[str, tuple[float, dict[str, Any]]]  # score -> value, and what its protocol adds
 
 
@@ -61,10 +63,11 @@ def _nearness(ways: list[dict[str, np.ndarray]], train: Source, cycles: bool) ->
         mean = data.mean_image(train, which) / 127.5 - 1
         way["mean"] = np.broadcast_to(mean, way["truth"].shape)
     alike = all(way["given"].shape == way["truth"].shape for way in ways)
-    values = {"l1": (over(l1, "made"), {}), "ssim": (over(similar, "made"), {})}
-    if alike:
-        values |= {"l1_of_input": (over(l1, "given"), {}), "ssim_of_input": (over(similar, "given"), {})}
-    values |= {"l1_of_mean": (over(l1, "mean"), {}), "ssim_of_mean": (over(similar, "mean"), {})}
+    scores = {"l1": l1, "ssim": similar}
+    if min(ways[0]["truth"].shape[1:3]) < SSIM_WINDOW:
+        del scores["ssim"]
+    shown = {"": "made", **({"_of_input": "given"} if alike else {}), "_of_mean": "mean"}
+    values = {f"{name}{of}": (over(scores[name], which), {}) for of, which in shown.items() for name in scores}
     own = {"sharpness": "mean luma difference of neighbouring pixels, levels of 255"}
     return {**values, "sharpness": (over(crisp, "made"), own), "sharpness_of_truth": (over(crisp, "truth"), own)}
 
@@ -86,6 +89,9 @@ def _unpaired(ways: list[dict[str, np.ndarray]], train: Source, judge: Classifie
         rates.append(float((classes.argmax(axis=1) == domain).mean()))
         covered.append(_coverage(judge, *sides(train)[domain], features))
     values["translated_accuracy"] = float(np.mean(rates)), {**own, "each_way": rates}
+    if None in covered:
+        log.warning("no coverage: fewer than %d images of a domain, or translations", NEIGHBOURS + 1)
+        return values
     values["coverage"] = float(np.mean(covered)), {**own, "each_way": covered, "k": NEIGHBOURS, "of": "training images"}
     return values
 
@@ -115,8 +121,11 @@ def _characters(trained: Trained, train: Source, test: Source) -> Values:
     return values
 
 
-def _coverage(judge: Classifier, real: Source, key: str, fake: np.ndarray) -> float:
+def _coverage(judge: Classifier, real: Source, key: str, fake: np.ndarray) -> float | None:
+    """None of too few."""
     number = min(real.size, len(fake))
+    if number <= NEIGHBOURS:
+        return None
     chosen = np.random.default_rng(0).permutation(real.size)[:number]
     real = judge.extractor(real.take(chosen)[key])[0]
     return precision_recall_density_coverage(real, fake[:number], NEIGHBOURS)["coverage"]

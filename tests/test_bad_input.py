@@ -84,6 +84,8 @@ def test_images_that_do_not_fit(config, overrides, words, refused_here, tmp_path
 @pytest.mark.parametrize(
     ("config", "override", "words"),
     [
+        ("discogan", "reconstruction=(0.5,)", "reconstruction is (0.5,): it is the share at first, and then"),
+        ("discogan", "feature_matching=1.5", "feature_matching is 1.5: it must be from 0 to 1"),
         ("deepfake", "around.flip=1.5", "around.flip is 1.5: it must be from 0 to 1"),
         ("deepfake", "jitter=-0.1", "jitter is -0.1: it must be from 0"),
         ("deepfake", "jitter=inf", "jitter is inf: it must be from 0"),

@@ -241,6 +241,12 @@ def test_holes_are_filled_where_the_mask_says(tmp_path, capsys):
     assert main(arguments) == 2 and "--mask=IMAGE" in capsys.readouterr().err
     write_image(tmp_path / "black.png", Image.fromarray(np.zeros_like(mask)))
     assert main([*arguments, f"--mask={tmp_path}/black.png"]) == 2 and "is black" in capsys.readouterr().err
+    for size in ((32, 32), (16, 8)):
+        write_image(tmp_path / "other.png", Image.new("L", size, 255))
+        assert main([*arguments, f"--mask={tmp_path}/other.png"]) == 2
+        assert f"the mask is {size[0]}x{size[1]}" in capsys.readouterr().err
+    for missing, words in (("none.png", "there is no image"), ("in", "which is a folder")):
+        assert main([*arguments, f"--mask={tmp_path}/{missing}"]) == 2 and words in capsys.readouterr().err
     score = ["score", f"--workdir={tmp_path}/run", f"--input={tmp_path}/in"]
     assert main(score) == 2 and "fills holes in" in capsys.readouterr().err
 

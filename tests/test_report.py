@@ -26,6 +26,9 @@ def write_run(folder, loss, seed, fid, data="digits", samples=100, rounds=(10, 2
     (folder / "evaluations.jsonl").write_text(json.dumps(line) + "\n")
 
 
+FAILED = {"gan-digits,loss=wgan/seed_7": {"state": "failed", "loss": "wgan", "clip": 0.1}}
+
+
 @pytest.fixture
 def folder(tmp_path):
     for loss, fids in (("hinge", (1.0, 3.0)), ("minimax", (5.0, 5.0))):
@@ -74,11 +77,12 @@ def test_damaged_runs_are_left_out(folder, caplog):
 
 
 def test_a_line_for_each_run(folder):
-    report.save_csv(folder / "sweep.csv", folder, report.find(folder), {"gan-digits,loss=wgan/seed_7": "failed"})
+    report.save_csv(folder / "sweep.csv", folder, report.find(folder), FAILED)
     with open(folder / "sweep.csv") as file:
         *rows, failed = csv.DictReader(file)
     told = {name: value for name, value in failed.items() if value}
-    assert told == {"run": "gan-digits,loss=wgan/seed_7", "state": "failed", "config": "gan-digits", "seed": "7"}
+    named = {"run": "gan-digits,loss=wgan/seed_7", "state": "failed", "config": "gan-digits", "seed": "7"}
+    assert told == {**named, "loss": "wgan", "clip": "0.1"}  # what was set is what explains a failure
     assert [(row["run"], row["loss"], row["seed"], float(row["fid"])) for row in rows][1] == (
         "loss=hinge/seed_1",
         "hinge",
@@ -93,18 +97,21 @@ def test_what_was_measured_in_two_ways_is_not_mixed(folder):
     runs = report.find(folder)
     tables = report.tables(report.grouped(runs, []))
     assert [len(table) for table in tables] == [3, 2]
-    with pytest.raises(UserError, match="fid cannot be compared(?s:.*)digits and points"):
+    with pytest.raises(UserError, match="fid cannot be compared(?s:.*)digits and points(?s:.*)--by=FIELD"):
         report.tables(report.grouped(runs, ["loss"]))
 
 
 def test_runs_that_are_not_done_stay_in_the_table(folder):
-    states = {"gan,loss=wgan/seed_7": "failed", "loss=hinge/seed_0": "failed"}
+    states = {**FAILED, "loss=hinge/seed_0": {"state": "failed"}}
     report.save_csv(folder / "sweep.csv", folder, report.find(folder), states)
-    assert report.not_done(folder / "sweep.csv") == {"gan,loss=wgan/seed_7": "failed"}  # the other has been finished
+    (name, noted), *others = report.not_done(folder / "sweep.csv").items()
+    assert not others and name in FAILED  # the other has been finished
+    assert noted == {"state": "failed", "config": "gan-digits", "loss": "wgan", "clip": "0.1", "seed": "7"}
     assert report.not_done(folder / "none.csv") == {}
-    assert main(["report", str(folder)]) == 0
+    assert main(["report", str(folder), "--by=loss,"]) == 0
     with open(folder / "sweep.csv") as file:
-        assert [row["state"] for row in csv.DictReader(file)] == 4 * ["done"] + ["failed"]
+        rows = list(csv.DictReader(file))
+    assert [row["state"] for row in rows] == 4 * ["done"] + ["failed"] and rows[-1]["clip"] == "0.1"
 
 
 def test_members_that_differ_in_fields_and_scores(folder):

@@ -125,6 +125,14 @@ GOOD = "def get_runs(scale): return {}\ndef draw(runs, scale): return reproduce.
         (HEAD + GOOD.replace("{}", "1 / 0"), "get_runs('small') fails: ZeroDivisionError"),
         (HEAD + GOOD.replace("{}", "{'a': {'config': 'configs/gan.py:digits', 'losss': 1}}"), "did you mean"),
         (HEAD + GOOD.replace("1.0", "1 / 0"), "ZeroDivisionError: division by zero"),
+        (HEAD + GOOD.replace("{}", "[{'config': 'configs/gan.py:digits'}]"), "get_runs('small') fails: ValueError"),
+        (HEAD + GOOD.replace("{}", "{'a': 'configs/gan.py:digits'}"), "get_runs('small') fails: ValueError"),
+        (HEAD + GOOD.replace("return reproduce", "reproduce"), "draw gives a NoneType"),
+        (HEAD + GOOD.replace("None, ", "__import__('numpy').zeros((9, 9, 3)), "), "this is float64 (9, 9, 3)"),
+        (
+            HEAD.replace('{"small": "a second", "paper": "not run"}', '"a second"') + GOOD,
+            "COST is a str, not a Mapping",
+        ),
     ],
 )
 def test_a_broken_file_does_not_stop_the_others(text, word, tmp_path, monkeypatch, capsys, caplog):
@@ -138,6 +146,17 @@ def test_a_broken_file_does_not_stop_the_others(text, word, tmp_path, monkeypatc
     main(["reproduce", "--all", f"--workdir={tmp_path / 'runs'}"])
     assert (tmp_path / "runs" / "figures" / "good.md").exists()
     assert word in caplog.text + capsys.readouterr().err
+
+
+def test_numbers_may_be_numpys_and_cells_empty(tmp_path):
+    numbers = {"one": np.float32(1.5), "more": np.arange(3), "jax": jax.numpy.ones(2)}
+    table = [["", "x", "y"], ["a", np.float32(1.5), None]]
+    one = dataclasses.replace(KNOWN["gan_by_hand"], draw=lambda *_: reproduce.Result(None, table, numbers))
+    text, about = reproduce.keep(one, [{}], "small", tmp_path)
+    assert json.loads(about.read_text())["numbers"] == {"one": 1.5, "more": [0, 1, 2], "jax": [1.0, 1.0]}
+    assert "| a | 1.5 |  |" in text.read_text()
+    nothing = dataclasses.replace(one, get_runs=lambda scale: None)
+    assert nothing.jobs("small", tmp_path) == [{}]
 
 
 def test_each_is_drawn_as_soon_as_its_runs_are_done(tmp_path, monkeypatch):

@@ -308,6 +308,17 @@ class Streamed(Copier):
     train = property(lambda self: streamed(super().train))
 
 
+def cropped(source):
+    """Eight pixels wide and high."""
+    take = lambda numbers: {k: x[:, :8, :8] if x.ndim == 4 else x for k, x in source.take(numbers).items()}
+    return dataclasses.replace(source, take=take)
+
+
+class Small(Copier):
+    test = property(lambda self: cropped(super().test))
+    train = property(lambda self: cropped(super().train))
+
+
 class Paired(Copier):
     @property
     def test(self):
@@ -341,6 +352,20 @@ def test_scores_of_the_mean_image_by_hand():
     mean = np.rint(train.mean(axis=0))
     expected = np.abs(mean - test.astype(np.float64)).mean() / 127.5
     assert scores["l1_of_mean"]["value"] == pytest.approx(expected, abs=0.005)
+
+
+def test_pairs_too_small_for_ssim_are_scored_without_it():
+    scores = translation_scores(Small("configs/pix2pix.py:digits"), 10, {})
+    assert "ssim" not in scores and "ssim_of_mean" not in scores
+    assert scores["l1"]["value"] == scores["l1_of_input"]["value"] and "sharpness" in scores
+
+
+def test_few_held_out_images_have_no_coverage(cache, monkeypatch, caplog):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setattr("gan_zoo.metrics.classifier.ROUNDS", (60, 60))
+    assert "coverage" in translation_scores(Copier("configs/cyclegan.py:digits"), 6, {})
+    scores = translation_scores(Copier("configs/cyclegan.py:digits"), 5, {})
+    assert "coverage" not in scores and "translated_accuracy" in scores and "no coverage" in caplog.text
 
 
 def test_a_copy_is_taken_for_its_own_domain(cache, monkeypatch):

@@ -89,6 +89,8 @@ def open_image(path: Path) -> Image.Image:
     try:
         with Image.open(path) as image:
             return images.plain(image)
+    except (FileNotFoundError, IsADirectoryError):
+        raise UserError(f"there is no image {path}{', which is a folder' if path.is_dir() else ''}") from None
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
         raise UserError(f"{path} cannot be read as an image ({error}): repair or remove it") from error
 

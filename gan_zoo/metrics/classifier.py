@@ -29,6 +29,7 @@ EPOCHS = 6
 ROUNDS = (400, 2800)  # at least, at most
 LONGEST = 1000  # epochs that even a tiny set is seen
 CHUNK = 512
+LONGEST_NAME = 80  # characters of a set's name in the cache: paths may be long
 
 
 @dataclass(frozen=True)
@@ -136,4 +137,5 @@ def _content(train: data.Source, test: data.Source, network: Network) -> str:
     for source in (train, test):
         for array in (source.arrays or source.take(np.arange(min(CHUNK, source.size)))).values():
             total.update(np.ascontiguousarray(array).tobytes())
-    return f"{train.spec.name.replace('/', '_').replace(':', '_')}-{total.hexdigest()[:16]}"
+    name = train.spec.name.replace("/", "_").replace(":", "_")[-LONGEST_NAME:]
+    return f"{name}-{total.hexdigest()[:16]}"

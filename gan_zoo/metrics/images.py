@@ -10,6 +10,7 @@ from gan_zoo.metrics.arrays import rows
 
 # ITU-R BT.601: RGB in [0, 1] to a luma in [16, 235].
 LUMA = np.array([65.481, 128.553, 24.966])
+SSIM_WINDOW = 11  # pixels
 MOST = 100.0  # dB, so that equal images leave a mean finite
 
 
@@ -40,7 +41,7 @@ def ssim(images: Any, truth: Any, luma: bool = False, border: int = 0) -> np.nda
         UserError: images smaller than the window.
     """
     images, truth = _prepared(images, truth, luma, border)
-    if min(images.shape[1:3]) < 11:
+    if min(images.shape[1:3]) < SSIM_WINDOW:
         raise UserError(f"the images are {images.shape[1:3]} without border: ssim's window is 11x11")
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
     both = zip(images, truth, strict=True)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from gan_zoo import losses, optimizers, two_domains
 from gan_zoo.data import Spec
-from gan_zoo.errors import choose
+from gan_zoo.errors import UserError, choose
 from gan_zoo.game import Phase, Player, run
 from gan_zoo.registry import find
 from gan_zoo.two_domains import DISCRIMINATORS, GENERATORS
@@ -44,6 +44,8 @@ class Model:
     def phases(self, spec: Spec) -> list[Phase]:
         """One phase: the discriminators take a turn, then the generators two."""
         choose("variant", self.variant, VARIANTS)
+        if len(self.reconstruction) != 2:
+            raise UserError(f"config.reconstruction is {self.reconstruction}: it is the share at first, and then")
         two_domains.check("discogan", spec)
         family = find("architectures", self.architecture)
         family.check(spec.shape)
