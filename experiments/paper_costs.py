@@ -14,7 +14,7 @@ from unittest import mock
 import jax
 
 from gan_zoo import config, data, reproduce
-from gan_zoo.data import captioned
+from gan_zoo.data import captioned, frames
 from gan_zoo.devices import make_mesh, prepare
 from gan_zoo.errors import UserError
 from gan_zoo.step import state_shapes, train_step
@@ -22,12 +22,14 @@ from gan_zoo.text import size
 
 
 def operations(wanted):
-    """FLOP of all rounds of a config; captioned sets, whose folders are not here, are what the config says."""
+    """FLOP of all rounds of a config; sets whose folders are not here are what the config says."""
     spec = None
     if wanted.dataset.startswith("captioned:"):
         encoder, _ = captioned.parsed(wanted.dataset.partition(":")[2])
         text = captioned.CAPTIONS, size(encoder)
         spec = data.Spec(wanted.dataset, wanted.image_shape, wanted.classes or 2, text_shape=text)
+    elif wanted.dataset.startswith("frames:"):
+        spec = frames.described(wanted.dataset, wanted.image_shape)
     spec, phases = config.build(wanted, spec)
     return sum(phase.rounds * _round(phase, data.example(spec, phase.batch_size)) for phase in phases)
 

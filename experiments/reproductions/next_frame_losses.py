@@ -13,7 +13,7 @@ from gan_zoo.predictions import predicted
 from gan_zoo.reproduce import Result, scores_of
 
 PAPER = "Mathieu et al. 2016, table 1"
-COST = {"small": "60 minutes of one core", "paper": "weeks on a GPU (estimated)"}
+COST = {"small": "60 minutes of one core", "paper": "1.4e18 FLOP (counted)"}
 DIFFERS = (
     "small: scikit-learn's digits in frames of 32x32, the networks and weights of the authors' published script, "
     "Adam for the generator, its rate falling over the second half, the first 400 rounds by squares (L1 alone makes "
