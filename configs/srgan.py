@@ -3,8 +3,8 @@
     ./launch.sh data photos
     ./launch.sh configs/srgan.py:photos
 
-The feature maps are VGG-19's where its weights are (GAN_ZOO_VGG19), else those of EfficientNet-Lite0 (the extra
-[pretrained]); config.json and every score say which.
+The feature maps are VGG-19's where its weights are (GAN_ZOO_VGG19), else those of EfficientNet-Lite0, which
+launch.sh installs; config.json and every score say which.
 
 On an AMD EPYC, Python 3.11, jax 0.10.2, 33 minutes of training on one core, held-out photographs: SRResNet has 29.76
 dB, SSIM .812 (bicubic 29.03, .797) and sharpness 2.64; SRGAN 29.52 dB, .808 and 2.80 (bicubic 1.92, truth 5.64). A grid

@@ -60,7 +60,10 @@ def _older(file: BinaryIO) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     for key in _Reader(file).load():
         kind = np.dtype(reader.kinds[key])
         (count,) = np.frombuffer(file.read(8), "<i8")
-        storages[key] = np.frombuffer(file.read(count * kind.itemsize), kind)
+        elements = file.read(count * kind.itemsize)
+        if len(elements) < count * kind.itemsize:
+            raise pickle.UnpicklingError("the file is cut off")
+        storages[key] = np.frombuffer(elements, kind)
     return state, storages
 
 
@@ -92,8 +95,8 @@ class _Reader(pickle.Unpickler):
 
 def _array(tensor: Tensor, storage: np.ndarray) -> np.ndarray:
     strides = [step * storage.itemsize for step in tensor.strides]
-    count = 1 + sum((size - 1) * step for size, step in zip(tensor.shape, tensor.strides, strict=True))
-    part = storage[tensor.offset : tensor.offset + max(count, 0)]
-    if 0 not in tensor.shape and len(part) != count:
-        raise pickle.UnpicklingError("a tensor goes beyond its storage: the file is cut off")
+    part = storage[tensor.offset :]
+    last = sum((size - 1) * step for size, step in zip(tensor.shape, tensor.strides, strict=True))
+    if 0 not in tensor.shape and not 0 <= last < len(part):
+        raise pickle.UnpicklingError("a tensor goes beyond its storage")
     return np.lib.stride_tricks.as_strided(part, tensor.shape, strides).copy()
