@@ -129,11 +129,20 @@ def test_eight_devices_and_one_begin_the_same_in_float32(name):
         np.testing.assert_allclose(one[0][key], eight[0][key], atol=1e-4, err_msg=key)
 
 
-@pytest.mark.parametrize("name", ["configs/dcgan.py:digits", "configs/wgan_gp.py:25gaussians"])
-def test_bfloat16_is_close_and_keeps_float32_parameters(name):
-    config, narrow = shrunk(name)
-    low, _ = shrunk(name, "config.precision=bfloat16")
-    (state, a, _), (_, b, _) = play(low, 2, 1), play(config, 2, 1)
+@pytest.mark.parametrize(
+    ("name", "phase"),
+    [
+        ("configs/dcgan.py:digits", 0),
+        ("configs/wgan_gp.py:25gaussians", 0),
+        pytest.param("configs/stylegan.py:digits", 1, marks=pytest.mark.slow),  # a fade
+        *(pytest.param("configs/stackgan.py:digits", phase, marks=pytest.mark.slow) for phase in (0, 1)),
+    ],
+)
+def test_bfloat16_is_close_and_keeps_float32_parameters(name, phase):
+    own = ["config.dataset=captioned:test_text.marks:digits"] if "stackgan" in name else []
+    config, _ = shrunk(name, *own)
+    low, _ = shrunk(name, *own, "config.precision=bfloat16")
+    (state, a, _), (_, b, _) = play(low, 2, 1, phase), play(config, 2, 1, phase)
     assert {x.dtype for x in jax.tree.leaves(state.nets) if x.dtype.kind == "f"} == {np.dtype("float32")}
     for key in ("discriminator/loss", "generator/loss"):
         assert a[0][key] != b[0][key]
