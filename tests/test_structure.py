@@ -103,7 +103,7 @@ ALLOWED = {
         | {"data", "checkpoint", "cached", "game", "step", "layers", "pretrained"}
         for name in within("metrics")
     },
-    **{name: {"errors", "devices", "pretrained"} for name in within("pretrained")},
+    **{name: {"errors", "pretrained", "pretrained.state_dict"} for name in within("pretrained")},
     "pretrained.perceptual": {"errors", "pretrained", "resample"} | within("pretrained"),
     "text": {"errors", "registry", "text.char_cnn_rnn"},
     "text.char_cnn_rnn": {"errors"},
