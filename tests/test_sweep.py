@@ -42,7 +42,7 @@ def test_a_run_is_named_by_its_settings():
         ("return [{'config': CONFIG, 'loss': None}]", "loss is None"),
         ("return [{'config': CONFIG, 'batchsize': 3}]", "did you mean config.batch_size"),
         ("return [{'config': 'configs/gans.py'}]", "no config file"),
-        ("return [{'config': CONFIG, 3: 4, 'loss': 'hinge'}]", r"sweep.py: \{.*unknown field config.3"),
+        ("return [{'config': CONFIG, 3: 4, 'loss': 'hinge'}]", r"some.py: \{.*unknown field config.3"),
         ("return [{'config': CONFIG, 'seed': s} for s in (0, '1')]", "the seed '1' is no whole number"),
         ("return [{'config': CONFIG, 'generator': {'width': 8}}]", '"generator.FIELD": value'),
         ("raise KeyError('x')", "gives no runs: KeyError"),

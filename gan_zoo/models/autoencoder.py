@@ -189,7 +189,7 @@ class Model:
             find("architectures", "patchgan").check(spec.shape, self.discriminator.get("receptive_field", 70))
         if not self.adversarial_weight <= 1:
             raise UserError(f"config.adversarial_weight is {self.adversarial_weight}: it is a share, from 0 to 1")
-        if self.corruption != "none" and not 0 < self.level < math.inf:
+        if not 0 <= self.level < math.inf or (self.corruption != "none" and not self.level):
             raise UserError(f"config.level is {self.level}: it must be above 0 (corruption=none changes nothing)")
         if self.corruption in SHARES and self.level >= 1:
             raise UserError(f"config.level is {self.level}: {self.corruption} takes a share of the image, below 1")
