@@ -36,7 +36,7 @@ def reconstruction_scores(trained: Trained, number: int, how: Mapping[str, Any])
     values: Values = {name: (float(x.mean()), {}) for name, x in each.items() if name in MEANS}
     if "psnr_median_filter" in each:
         values["psnr_median_filter"] = values["psnr_median_filter"][0], {"window": "3x3"}
-    if config.corruption in HOLES:
+    if config.corruption in HOLES and each["missing"].any():  # scattered pixels of few images may all be there
         values |= _in_holes(each)
     own = {"unit": "nats for each image", "codes": "one drawn" if config.variational else "given"}
     values |= {name: (float(each[name].mean()), {**own, "pixels": "Bernoulli"}) for name in NATS if name in each}

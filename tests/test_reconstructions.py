@@ -104,6 +104,12 @@ def test_scores_of_holes_filled_with_gray():
     assert scores["mask_error_of_mean"]["value"] == pytest.approx(np.mean((hole - mean) ** 2), rel=1e-6)
 
 
+def test_holes_that_no_image_has():
+    run = autoencoder("config.corruption=pixels", "config.level=0.000001")
+    scores = reconstruction_scores(run, 20, {})
+    assert "psnr" in scores and "mask_error" not in scores
+
+
 def test_a_set_without_one_class():
     whole = data.load("digits", "train").arrays["label"]
     train, test = (data.load("without:digits:3", split) for split in ("train", "test"))

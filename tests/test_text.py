@@ -38,6 +38,11 @@ def unsure(texts):
     return np.full((len(texts), 4), 0.0 if len(texts) <= 2 else np.nan)
 
 
+def flattened(texts):
+    """An encoder that makes one number of each text when there are many."""
+    return np.zeros((len(texts), 4)) if len(texts) <= 2 else np.zeros(len(texts))
+
+
 def fewer(texts):
     """An encoder that makes at most two rows."""
     return np.zeros((min(len(texts), 2), 4))
@@ -172,7 +177,10 @@ def test_captions_that_are_missing_or_empty(birds):
         data.spec("captioned:25gaussians")
 
 
-@pytest.mark.parametrize("encoder, words", [("unsure", "numbers that are not finite"), ("fewer", r"an array \(2, 4\)")])
+@pytest.mark.parametrize(
+    "encoder, words",
+    [("unsure", "numbers that are not finite"), ("fewer", r"an array \(2, 4\)"), ("flattened", r"an array \(\d+,\)")],
+)
 def test_encoders_that_make_something_else_are_named(birds, encoder, words):
     with pytest.raises(UserError, match=f"{__name__}.{encoder} made {words} of"):
         data.load(f"captioned:{__name__}.{encoder}:folder:{birds}", "train")

@@ -51,7 +51,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 def _older(file: BinaryIO) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The format's version, the machine's, the state, the storages' keys, and each one's count and elements."""
-    if pickle.Unpickler.load(_Reader(file)) != MAGIC:
+    if _Reader(file).load() != MAGIC:
         raise pickle.UnpicklingError("it does not begin as PyTorch's files do")
     for _ in ("protocol", "machine"):
         _Reader(file).load()
@@ -97,6 +97,7 @@ def _array(tensor: Tensor, storage: np.ndarray) -> np.ndarray:
     strides = [step * storage.itemsize for step in tensor.strides]
     part = storage[tensor.offset :]
     last = sum((size - 1) * step for size, step in zip(tensor.shape, tensor.strides, strict=True))
-    if 0 not in tensor.shape and not 0 <= last < len(part):
+    beyond = 0 not in tensor.shape and last >= len(part)
+    if beyond or min(tensor.offset, *tensor.shape, *tensor.strides, 0) < 0:
         raise pickle.UnpicklingError("a tensor goes beyond its storage")
     return np.lib.stride_tricks.as_strided(part, tensor.shape, strides).copy()

@@ -39,7 +39,8 @@ class Encoder:
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         made = np.asarray(self.encode(list(texts)), np.float32)
         if made.ndim != 2 or len(made) != len(texts) or not np.isfinite(made).all():
-            what = "numbers that are not finite" if made.shape[:1] == (len(texts),) else f"an array {made.shape}"
+            good = made.ndim == 2 and len(made) == len(texts)
+            what = "numbers that are not finite" if good else f"an array {made.shape}"
             raise UserError(f"the text encoder {self.protocol['text_encoder']} made {what} of {len(texts)} texts")
         return made
 
