@@ -5,7 +5,7 @@ import runpy
 import jax
 import numpy as np
 import pytest
-from tools import MEMBERS, PROJECT, SMALL, play, shrunk
+from tools import MEMBERS, PROJECT, SMALL, float64_rounds, play, shrunk
 
 from gan_zoo import config as configs
 from gan_zoo import data, trained
@@ -99,8 +99,9 @@ def test_plays_two_rounds_on_real_data(name, cache, monkeypatch):
 def test_eight_devices_and_one_are_the_same_in_float64(name):
     with jax.enable_x64(True):
         config, _ = shrunk(name, "config.precision=float64")
-        _, one, alone = play(config, 20, 1)
-        state, eight, shared = play(config, 20, 8)
+        rounds = float64_rounds(name)
+        _, one, alone = play(config, rounds, 1)
+        state, eight, shared = play(config, rounds, 8)
         assert {x.dtype for x in jax.tree.leaves(state.nets) if x.dtype.kind == "f"} == {np.dtype("float64")}
     flops = [program.cost_analysis()["flops"] for program in (alone, shared)]
     assert flops[1] < flops[0] / 3, "the devices do not share the work"

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 from test_training import arguments
-from tools import MEMBERS, PROJECT, command, environment, lines, play, result, shrunk, start
+from tools import MEMBERS, PROJECT, command, environment, float64_rounds, lines, play, result, shrunk, start
 
 from gan_zoo.devices import join
 
@@ -51,7 +51,7 @@ def test_two_processes_are_one_run(name, cache, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MEMBERS)
 def test_two_processes_play_every_member_alike(name, cache, tmp_path):
-    """Twenty rounds in float64."""
+    """Some rounds in float64."""
     program = lambda file: [sys.executable, __file__, name, tmp_path / file]
     pair(lambda env: subprocess.Popen(program("two.json"), env=env, text=True), cache)
     subprocess.run(program("one.json"), env=environment(cache, devices=8), check=True)
@@ -68,7 +68,7 @@ def play_member(name: str, file: str) -> None:
     jax.config.update("jax_enable_x64", True)
     join()
     config, _ = shrunk(name, "config.precision=float64")
-    _, rounds, _ = play(config, 20, 8)
+    _, rounds, _ = play(config, float64_rounds(name), 8)
     if jax.process_index() == 0:
         with open(file, "w") as out:
             json.dump([{key: float(value) for key, value in metrics.items()} for metrics in rounds], out)

@@ -49,6 +49,11 @@ def shrunk(name: str, *overrides: str):
     return configs.load(str(PROJECT / name), [*FEW, *narrow, *overrides]), narrow
 
 
+def float64_rounds(name: str) -> int:
+    """How many rounds are compared: next-frame prediction's large kernels take XLA half a minute each in float64."""
+    return 4 if "next_frame" in name else 20
+
+
 def autoencoder(*overrides: str, name: str = "digits") -> Trained:
     """An untrained autoencoder on digits."""
     config = configs.load(str(PROJECT / f"configs/autoencoder.py:{name}"), ["config.dataset=digits", *overrides])
