@@ -114,7 +114,8 @@ class Checkpoints:
     def __init__(self, folder: Path, phase_ends: Sequence[int] = (), read_only: bool = False):
         self.folder, self.phase_ends, self.read_only = Path(folder).absolute(), set(phase_ends), read_only
         if read_only:
-            options = ocp.CheckpointManagerOptions(read_only=True)
+            # Otherwise Orbax sets these two itself, and warns of it.
+            options = ocp.CheckpointManagerOptions(read_only=True, create=False, save_interval_steps=0)
         else:
             # Without best_fn Orbax forgets the scores when the run is started again.
             score = lambda metrics: metrics["score"]
