@@ -26,7 +26,7 @@ EMOJI = {
     "thousands": (10.0, 30.0, 40.0, 50.0),
     "fading_thousands": (0.0, 15.0, 25.0, 30.0),
     "batch_sizes": (32,),
-    "learning_rates": (5e-3,),  # few rounds: at the paper's 1e-3 to 3e-3 they are not enough
+    "learning_rates": (1e-2, 1e-2, 1e-2, 7e-3),  # few rounds: at the paper's 1e-3 to 3e-3 they are not enough
     "mixing": 0.3,  # few rounds: the paper's 0.9 leaves less variety
     "half_life": 5.0,
     "generator": {"noise_size": 128, "features": 128, "base": 256, "largest": 128},
