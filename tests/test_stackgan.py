@@ -125,8 +125,8 @@ def test_samples_of_both_stages_show_one_scene(phases):
     np.testing.assert_allclose(before, shown, atol=1e-6)
     rows = after.view("stages", {**batch, "image": batch["image"] + 0.25})["image"]
     assert rows.shape == (4, 3, 16, 16, 1)
-    np.testing.assert_array_equal(rows[:, 0], shown)
-    np.testing.assert_array_equal(rows[:, 1], after.view("sample", batch)["image"])
+    np.testing.assert_allclose(rows[:, 0], shown, atol=1e-6)
+    np.testing.assert_allclose(rows[:, 1], after.view("sample", batch)["image"], atol=1e-6)
     assert (rows[:, 2] == 0.25).all()
 
 
