@@ -12,10 +12,10 @@ the training faces (mean rank 8.8 of 130) and 9 % of those held out (39.8); in a
     without tints, decoders that begin apart: 88.6 %, 54 %
     tints of 0.2, decoders that begin apart, a warp twice as strong (jitter=0.06): 77 %, 54 %
 No better, without tints: 8,000 rounds at half the rate (88.6 %, 52 %), codes of 16 (84 %, 50 %), codes of 32 with
-faces turned by up to 15 degrees (59 %, 34 %). At 1e-3 networks died in three longer tries, after 2,900 to 4,350
+faces turned by up to 15 degrees (59 %, 34 %). At 1e-3 networks died in three other tries, after 2,900 to 4,350
 rounds: a gradient was five times as large as others, the next twenty times, and all became 0; gradients scaled down to
-a norm of 0.5 (optimizer.max_norm) did not save them. These 6,000 rounds, at 1e-3 for the first half, lived in both
-runs, but nothing makes sure that they do: look at the loss, which falls below 0.05.
+a norm of 0.5 did not save them. These 6,000 rounds, at 1e-3 for the first half, lived in both runs, but nothing makes
+sure that they do: look at the loss, which falls below 0.05.
 """
 
 from gan_zoo.config import settings

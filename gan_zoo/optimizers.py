@@ -21,7 +21,6 @@ COMMON = {
     "decay_rate": 1.0,
     "decay_period": 0,
     "floor": 0.0,  # below which the exponential does not fall
-    "max_norm": 0.0,  # if not 0, gradients of a larger norm (of all the player's parameters) are scaled down to it
     "l2": 0.0,  # weight decay that is added to the gradient
 }
 ADAM = {"name": "adam", "b1": 0.5, "b2": 0.999}  # the DCGAN paper's
@@ -69,8 +68,6 @@ def build(settings: Mapping[str, Any], turns: int = 1, clip: float = 0.0) -> opt
     steps = [make(learning_rate=rate, **own)]
     if settings["l2"]:
         steps.insert(0, optax.add_decayed_weights(settings["l2"]))
-    if settings["max_norm"]:
-        steps.insert(0, optax.clip_by_global_norm(settings["max_norm"]))
     if clip:
         steps.append(keep_within(clip))
     return optax.chain(*steps)

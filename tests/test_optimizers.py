@@ -215,18 +215,6 @@ def test_keep_within_changes_only_what_leaves():
     np.testing.assert_allclose(params + clipped, [0.3, 0.5, -0.5, 0.25], atol=1e-6)
 
 
-def test_large_gradients_are_scaled_down_to_the_norm():
-    """Of all parameters together, before the decay is added; smaller ones stay."""
-    chosen = {**settings("sgd"), "learning_rate": 1.0, "max_norm": 0.5, "l2": 0.1}
-    params = {"w": np.float32([1, 0]), "b": np.float32([0])}
-    for size, share in ((1.0, 0.1), (0.05, 1.0)):
-        gradients = {"w": np.float32([0, 3 * size]), "b": np.float32([4 * size])}
-        transform = build(chosen)
-        updates, _ = transform.update(gradients, transform.init(params), params)
-        np.testing.assert_allclose(updates["w"], [-0.1, -3 * size * share], rtol=1e-6)
-        np.testing.assert_allclose(updates["b"], [-4 * size * share], rtol=1e-6)
-
-
 @pytest.mark.parametrize("name", ["sgd", "adam", "rmsprop"])
 def test_clip_is_the_last_part_of_the_chain(name):
     """Whatever the optimizer, its rate and its decay: parameters are within the bound after each turn."""
