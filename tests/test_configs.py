@@ -127,7 +127,8 @@ def test_eight_devices_and_one_begin_the_same_in_float32(name):
     config, _ = shrunk(name)
     (_, one, _), (_, eight, _) = play(config, 1, 1), play(config, 1, 8)
     for key in one[0]:
-        np.testing.assert_allclose(one[0][key], eight[0][key], atol=1e-4, err_msg=key)
+        # relative too: gradient norms differ by members, to 34,000 (StyleGAN, whose first input is constant)
+        np.testing.assert_allclose(one[0][key], eight[0][key], atol=1e-4, rtol=1e-6, err_msg=key)
 
 
 @pytest.mark.parametrize(
