@@ -3,7 +3,7 @@
 ./launch.sh configs/next_frame.py:moving_digits
 ./launch.sh predict --workdir=runs/next_frame-moving_digits --output=DIR --frames=8
 
-moving_digits on one core of an AMD EPYC, Python 3.11, jax 0.10.2, 18 minutes: PSNR 18.9 dB (the last frame 14.5), SSIM
+moving_digits on one core of an AMD EPYC, Python 3.11, jax 0.10.2, 14 minutes: PSNR 18.9 dB (the last frame 14.5), SSIM
 .778 (.523), sharpness 37.0 dB (by squares alone 36.6; experiments/results/next_frame_losses.md).
 """
 

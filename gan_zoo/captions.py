@@ -7,7 +7,7 @@ import numpy as np
 
 from gan_zoo.data import captioned
 from gan_zoo.data.images import to_bytes
-from gan_zoo.metrics.images import sharpness
+from gan_zoo.metrics.images import protocol, sharpness
 from gan_zoo.metrics.seen import look
 from gan_zoo.text import NETWORKS
 from gan_zoo.text.joint_embedding import OF, JointEmbedding, joint_embedding, retrieval
@@ -61,7 +61,7 @@ def caption_scores(
     of_real = {**{name: value for name, value in common.items() if name != "averaged"}, "real_samples": len(chosen)}
     is_real = lambda name: name.endswith(("_real", "_of_truth"))
     scores = {
-        name: {"value": value, **(of_real if is_real(name) else of_made), **own}
+        name: {"value": value, **(of_real if is_real(name) else of_made), **protocol(name), **own}
         for name, (value, own) in values.items()
     }
     return scores | _first_stage(trained, judge, labels, how)

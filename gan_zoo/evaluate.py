@@ -195,6 +195,8 @@ def evaluate(
     judge, number = judge or judge_of(config), samples or config.eval_samples
     if metrics is not ALL and SEPARABILITY in metrics and judge.classifier is None:
         raise UserError(f"separability is of what a classifier sees, and {judge.spec.name} has no labels to learn one")
+    if metrics not in (ALL, METRICS) and trained.game.given and not judge.asked:
+        raise UserError(f"{config.model} makes images of images: {', '.join(metrics)} need --extractor=NAME as well")
     if trained.game.given:
         number = min(number, judge.held_out.size)  # every sample is made of another image
     if judge.spec.shape != trained.spec.shape:

@@ -10,12 +10,13 @@ from PIL import Image
 from gan_zoo import figures
 from gan_zoo.data.frames import LATER, PAST
 from gan_zoo.data.images import to_bytes
-from gan_zoo.metrics.images import gradient_sharpness, psnr, ssim
+from gan_zoo.metrics.images import gradient_sharpness, protocol, psnr, ssim
 from gan_zoo.trained import Trained, at_once, spread
 from gan_zoo.translate import padded
 
 AT_ONCE = 256  # sequences that are held at once, of small frames
 MILLISECONDS = 200  # that a frame is shown
+SHARPNESS = "gradients' nearness to the truth's in dB, mean over the images (Mathieu et al. 2016, section 4.1)"
 
 
 def predicted(trained: Trained, past: np.ndarray, number: int) -> np.ndarray:
@@ -60,7 +61,8 @@ def prediction_scores(trained: Trained, number: int, how: Mapping[str, Any]) -> 
     how["shape"] = list(test.spec.shape)
     means = {name: [float(np.mean(values)) for values in frames] for name, frames in found.items()}
     each = lambda name: {} if name.endswith("_last_frame") else {"each_frame": means[name]}
-    return {name: {"value": values[0], **each(name), **how} for name, values in means.items()}
+    own = lambda name: {"sharpness": SHARPNESS} if name.startswith("sharpness") else protocol(name)
+    return {name: {"value": values[0], **each(name), **how, **own(name)} for name, values in means.items()}
 
 
 def _note(found: dict[str, list[list[float]]], of: str, frame: int, made: np.ndarray, truth: np.ndarray) -> None:
@@ -74,8 +76,6 @@ def _note(found: dict[str, list[list[float]]], of: str, frame: int, made: np.nda
 def save_predictions(trained: Trained, sequence: np.ndarray, number: int, folder: Path, name: str) -> list[Path]:
     """NAME.png, a strip of the sequence above the predicted one, and NAME.gif, the given and predicted frames moving.
 
-    Frames that are equal to the one before are no more of the GIF's own: that one is shown longer.
-
     Args:
         sequence: uint8 [T, H, W, C], PAST frames and what is known of those after them.
         number: frames to predict.
@@ -87,6 +87,8 @@ def save_predictions(trained: Trained, sequence: np.ndarray, number: int, folder
     files = [folder / f"{name}.png", folder / f"{name}.gif"]
     folder.mkdir(parents=True, exist_ok=True)
     figures.save(files[0], figures.headed(figures.grid(np.stack([known, frames]) / 127.5 - 1), titles))
-    moving = [Image.fromarray(figures.grid(frame[None, None] / 127.5 - 1)) for frame in frames]
+    # With its number above each frame: of equal ones Pillow would make one.
+    shown = lambda frame, title: figures.headed(figures.grid(frame[None, None] / 127.5 - 1), [title])
+    moving = [Image.fromarray(shown(*one)) for one in zip(frames, titles, strict=True)]
     moving[0].save(files[1], save_all=True, append_images=moving[1:], duration=MILLISECONDS, loop=0)
     return files

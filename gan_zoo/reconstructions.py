@@ -12,7 +12,7 @@ from gan_zoo import data, figures
 from gan_zoo.corruptions import HOLES
 from gan_zoo.data.images import to_bytes
 from gan_zoo.errors import UserError
-from gan_zoo.metrics.images import psnr, sharpness
+from gan_zoo.metrics.images import protocol, psnr, sharpness
 from gan_zoo.trained import Trained, at_once, spread
 
 AT_ONCE = 500  # images, small ones
@@ -33,17 +33,20 @@ def reconstruction_scores(trained: Trained, number: int, how: Mapping[str, Any])
     config, test = trained.config, trained.test
     truth = test.take(spread(min(number, test.size), test.size))
     each = _of_each(trained, truth["image"])
-    values: Values = {name: (float(x.mean()), {}) for name, x in each.items() if name in MEANS}
+    values: Values = {name: (float(x.mean()), protocol(name)) for name, x in each.items() if name in MEANS}
     if "psnr_median_filter" in each:
-        values["psnr_median_filter"] = values["psnr_median_filter"][0], {"window": "3x3"}
+        values["psnr_median_filter"][1]["window"] = "3x3"
     if config.corruption in HOLES and each["missing"].any():  # scattered pixels of few images may all be there
         values |= _in_holes(each)
     own = {"unit": "nats for each image", "codes": "one drawn" if config.variational else "given"}
-    values |= {name: (float(each[name].mean()), {**own, "pixels": "Bernoulli"}) for name in NATS if name in each}
+    own["pixels"] = "Bernoulli" if config.loss == "bce" else f"normal, deviation {config.pixel_deviation}"
+    values |= {name: (float(each[name].mean()), own) for name in NATS if name in each}
     if config.dataset.startswith("without:"):
-        if len(set(truth["label"])) == 2:  # of few images none may be strange
-            area = roc_auc_score(truth["label"], each["squares"])
-            values["anomaly_auc"] = float(area), {"strange": int(truth["label"].sum())}
+        # Of few images none may be strange; and what fills holes in never made whole ones.
+        if len(set(truth["label"])) == 2 and config.corruption not in HOLES:
+            area = roc_auc_score(truth["label"], errors(trained, truth["image"]))
+            own = {"strange": int(truth["label"].sum()), "by": "mean square of what is made of images as they are"}
+            values["anomaly_auc"] = float(area), own
     elif "label" in truth:
         values["precision_at_10"] = _precision(trained, truth), {"code": "mean", "distance": "Euclidean"}
     how = {**how, "given": f"{trained.spec.name}/{test.split}", "fake_samples": len(truth["image"])}
@@ -59,7 +62,7 @@ def _of_each(trained: Trained, images: np.ndarray) -> dict[str, np.ndarray]:
     def measured(images: np.ndarray, part: int) -> dict[str, np.ndarray]:
         found, truth = trained.probe("restore", images, seed=part), to_bytes(images)
         made, given = to_bytes(found["image"]), to_bytes(found["given"])
-        values = {"psnr": psnr(made, truth), "squares": squares(made, truth)}
+        values = {"psnr": psnr(made, truth)}
         values |= {"sharpness": sharpness(made), "sharpness_of_truth": sharpness(truth)}
         if corruption in HOLES:
             missing = found["missing"] > 0
@@ -85,8 +88,9 @@ def _sums(made: np.ndarray, truth: np.ndarray, missing: np.ndarray) -> np.ndarra
 def _in_holes(each: Mapping[str, np.ndarray]) -> Values:
     """Error and sharpness where something was missing, beside those of the mean training image and of the truth."""
     over = lambda name: float(each[name].sum() / each["missing"].sum())
-    values: Values = {"mask_error": (over("missing_squares"), {})}
-    values["mask_error_of_mean"] = over("missing_squares_of_mean"), {}
+    own = {"error": "mean square where something is missing, of images in [0, 1]"}
+    values: Values = {"mask_error": (over("missing_squares"), own)}
+    values["mask_error_of_mean"] = over("missing_squares_of_mean"), own
     own = {"sharpness": "luma differences of neighbouring pixels that are both missing"}
     for name in ("mask_sharpness", "mask_sharpness_of_truth"):
         if np.isfinite(each[name]).any():  # scattered pixels may have no neighbours

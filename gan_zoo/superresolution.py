@@ -10,7 +10,7 @@ import numpy as np
 
 from gan_zoo import figures
 from gan_zoo.data.images import to_bytes
-from gan_zoo.metrics.images import psnr, sharpness, ssim
+from gan_zoo.metrics.images import protocol, psnr, sharpness, ssim
 from gan_zoo.resample import SCALE, enlarged, shrunk
 from gan_zoo.trained import Trained
 
@@ -43,7 +43,7 @@ def superresolution_scores(trained: Trained, how: Mapping[str, Any], file: Path 
         figures.save(file, np.concatenate(rows))
     how = {**how, "given": f"{trained.spec.name}/test, whole pictures", "channel": "luma", "border": SCALE}
     how |= {"downsampling": f"bicubic, antialiased, by {SCALE}, 8 bits", "fake_samples": len(found["psnr"])}
-    return {name: {"value": float(np.mean(values)), **how} for name, values in found.items()}
+    return {name: {"value": float(np.mean(values)), **how, **protocol(name)} for name, values in found.items()}
 
 
 def _compare(found: Found, ending: str, image: np.ndarray, truth: np.ndarray) -> None:

@@ -58,6 +58,7 @@ def train(config: ConfigDict, path: str | Path) -> dict[str, Any] | None:
         larger = source
         if config.load_size:
             larger = data.load(config.dataset, "train", (*config.load_size, spec.shape[-1]), config.classes)
+        trained.held_out(config, spec, phases[-1].game)  # what is wrong there is told before a round is played
         return Run(config, spec, phases, source, larger, Workdir(path, config)).play()
 
 
@@ -201,19 +202,18 @@ class Run:
             if due(config.log_every) or due(config.eval_every) or saving:
                 self.log.flush()
             with self.log.pause():
-                if due(config.sample_every) or last:
-                    self.record.pictures(self._learned(number, self._each(states), now), self.log)
                 scores: list[float | None] = [None] * len(self.seeds)
-                if due(config.eval_every) or (last and (config.eval_every or config.best_score)):
-                    try:
-                        final = number == len(self.phases) - 1
-                        seeds = self._learned(number, self._each(states), now)
-                        scores = self.record.watch(seeds, self.log, phase.name, final)
-                    except UserError:  # a score that cannot be had: what was played is not lost
-                        for seed, state in self._each(states):
-                            self._save(seed, number, state, played, None)
-                            seed.checkpoints.wait()
-                        raise
+                learned = lambda states=states, now=now: self._learned(number, self._each(states), now)
+                try:
+                    if due(config.sample_every) or last:
+                        self.record.pictures(learned(), self.log)
+                    if due(config.eval_every) or (last and (config.eval_every or config.best_score)):
+                        scores = self.record.watch(learned(), self.log, phase.name, number == len(self.phases) - 1)
+                except Exception:  # a picture or a score that cannot be had: what was played is not lost
+                    for seed, state in self._each(states):
+                        self._save(seed, number, state, played, None)
+                        seed.checkpoints.wait()
+                    raise
                 for (seed, state), score in zip(self._each(states), scores, strict=True):
                     if saving or score is not None:
                         self._save(seed, number, state, played, score)

@@ -135,8 +135,7 @@ class Trained:
     @property
     def shape(self) -> tuple[int, ...]:
         """Of a sample: of frames that of whole ones, where patches of them were learned from."""
-        whole = tuple(self.config.load_size) if "predictions" in self.game.views else ()
-        return (*whole, self.spec.shape[-1]) if whole else self.spec.shape
+        return _sample_shape(self.config, self.spec, self.game)
 
     def latents(self, num: int, seed: int = 0) -> dict[str, np.ndarray]:
         """What samples are made of, by name, such as {"noise": [num, Z]}: to be changed, and given to ``draw``.
@@ -234,15 +233,12 @@ class Trained:
     @property
     def test(self) -> data.Source:
         """The held-out split, of the shape of samples."""
-        return self._split("test", self.shape if self.shape != self.spec.shape else ())
+        return held_out(self.config, self.spec, self.game)
 
     @property
     def train(self) -> data.Source:
         """The split that it learned from."""
-        return self._split("train")
-
-    def _split(self, name: str, shape: tuple[int, ...] = ()) -> data.Source:
-        return _load(self.config.dataset, name, shape or tuple(self.config.image_shape), self.config.classes)
+        return _load(self.config.dataset, "train", tuple(self.config.image_shape), self.config.classes)
 
     @property
     def pictures(self) -> list[str]:
@@ -288,6 +284,18 @@ def at_once(shape: tuple[int, ...], most: int) -> int:
 def spread(number: int, size: int) -> np.ndarray:
     """So many places in a split of this size, spread over it: sets often lie kind by kind."""
     return np.arange(number) * size // number
+
+
+def held_out(config: ConfigDict, spec: Spec, game: Game) -> data.Source:
+    """The held-out split, of the shape of samples."""
+    shape = _sample_shape(config, spec, game)
+    own = tuple(config.image_shape) if shape == spec.shape else shape
+    return _load(config.dataset, "test", own, config.classes)
+
+
+def _sample_shape(config: ConfigDict, spec: Spec, game: Game) -> tuple[int, ...]:
+    whole = tuple(config.load_size) if "predictions" in game.views else ()
+    return (*whole, spec.shape[-1]) if whole else spec.shape
 
 
 @lru_cache(maxsize=2)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from gan_zoo.corruptions import CORRUPTIONS, HOLES
 from gan_zoo.data.image_folder import every_of, open_image
-from gan_zoo.data.images import from_array, to_bytes
+from gan_zoo.data.images import centre, from_array, to_bytes
 from gan_zoo.errors import UserError
 from gan_zoo.reconstructions import restored
 from gan_zoo.trained import MAKE, TRANSLATE, Trained
@@ -18,8 +18,9 @@ def make_files(trained: Trained, view: str, given: Path, output: Path) -> Iterat
     """Writes what a view makes of an image, or of each in a folder and below it, as PNG; yields the new files.
 
     Images may have any size: to be translated they are mirrored at the right and lower border up to one that the
-    network can halve as often as it does, and cut back; where it takes one size only, they are resized, and back. They
-    are turned to the colours (or the gray) of the training.
+    network can halve as often as it does, and cut back. Where it takes one size only, what is made is their centre of
+    the training's aspect ratio, as training crops them, resized and back; the rest stays. They are turned to the
+    colours (or the gray) of the training.
 
     Raises:
         UserError: no such image or folder, or the run has no such view.
@@ -37,8 +38,8 @@ def make_files(trained: Trained, view: str, given: Path, output: Path) -> Iterat
 def restore_files(trained: Trained, given: Path, output: Path, mask: Path | None = None) -> Iterator[Path]:
     """Writes what an autoencoder makes of an image, or of each in a folder and below it, as PNG; yields the new files.
 
-    Images are resized to the size of the training, and back; where there is a ``mask``, a picture of an image's size
-    that is white where something is missing, only that is filled in.
+    Images are resized to the size of the training, whatever their aspect ratio, and back; where there is a ``mask``, a
+    picture of an image's size that is white where something is missing, only that is filled in.
 
     Raises:
         UserError: no such image or folder, the run is no autoencoder, or needs a mask, or has no use for one, or the
@@ -51,7 +52,7 @@ def restore_files(trained: Trained, given: Path, output: Path, mask: Path | None
         raise UserError("this run fills holes in: say where by --mask=IMAGE, white where something is missing")
     if corruption not in HOLES and mask is not None:
         raise UserError(f"this run fills no holes in (config.corruption={corruption}): leave --mask out")
-    white = open_image(mask).convert("L").point(lambda level: 255 * (level > 127)) if mask else None
+    white = open_image(mask, "black").convert("L").point(lambda level: 255 * (level > 127)) if mask else None
     missing = _missing(trained, white) if white else None
     for file, place in _places(given, output):
         image = _opened(file, shape)
@@ -70,12 +71,14 @@ def _missing(trained: Trained, white: Image.Image) -> np.ndarray:
     """Which of the network's pixels are missing, even in part, since gray leaks into those: bool [H, W, 1].
 
     Raises:
-        UserError: none is, or the run has learned to fill in others.
+        UserError: none is, or all are, or the run has learned to fill in others.
     """
     config, shape = trained.config, trained.spec.shape
     missing = np.asarray(white.resize(shape[1::-1], Image.Resampling.BOX))[..., None] > 0
     if not missing.any():
         raise UserError("the mask is black: it is white where something is missing")
+    if missing.all():
+        raise UserError("the mask is white, or nearly: it leaves nothing from which the rest could be told")
     if config.corruption == "centre":
         _, learned = CORRUPTIONS["centre"](None, np.zeros((1, *shape)), config.level)
         if (missing & (np.asarray(learned[0]) == 0)).any():
@@ -106,9 +109,12 @@ def _opened(file: Path, shape: tuple[int, ...]) -> Image.Image:
 
 def _made(trained: Trained, view: str, image: np.ndarray, shape: tuple[int, ...]) -> Image.Image:
     if trained.game.one_size:
-        fitted = np.asarray(from_array(image).resize(shape[1::-1], Image.Resampling.LANCZOS)).reshape(shape)
+        whole, (_, box) = from_array(image), centre(from_array(image), shape)
+        cropped = whole.crop(box)
+        fitted = np.asarray(cropped.resize(shape[1::-1], Image.Resampling.LANCZOS)).reshape(shape)
         made = from_array(to_bytes(trained.make(view, fitted[None] / 127.5 - 1)[0]))
-        return made.resize(image.shape[1::-1], Image.Resampling.LANCZOS)
+        whole.paste(made.resize(cropped.size, Image.Resampling.LANCZOS), box[:2])
+        return whole
     given = padded(image[None], shape) if view in TRANSLATE else image[None]
     made = trained.make(view, given / 127.5 - 1)[0]
     scale = made.shape[0] // given.shape[1]

@@ -10,7 +10,7 @@ from gan_zoo import data
 from gan_zoo.data import Source, Spec
 from gan_zoo.data.images import to_bytes
 from gan_zoo.metrics.classifier import Classifier, classifier, trained_on
-from gan_zoo.metrics.images import SSIM_WINDOW, sharpness, ssim
+from gan_zoo.metrics.images import SSIM_WINDOW, protocol, sharpness, ssim
 from gan_zoo.metrics.neighbours import precision_recall_density_coverage
 from gan_zoo.trained import TRANSLATE, Trained
 
@@ -68,8 +68,8 @@ def _nearness(ways: list[dict[str, np.ndarray]], train: Source, cycles: bool) ->
         del scores["ssim"]
     shown = {"": "made", **({"_of_input": "given"} if alike else {}), "_of_mean": "mean"}
     values = {f"{name}{of}": (over(scores[name], which), {}) for of, which in shown.items() for name in scores}
-    own = {"sharpness": "mean luma difference of neighbouring pixels, levels of 255"}
-    return {**values, "sharpness": (over(crisp, "made"), own), "sharpness_of_truth": (over(crisp, "truth"), own)}
+    values |= {"sharpness": (over(crisp, "made"), {}), "sharpness_of_truth": (over(crisp, "truth"), {})}
+    return {name: (value, protocol(name)) for name, (value, _) in values.items()}
 
 
 def _judge(train: Source, test: Source) -> Classifier:

@@ -13,6 +13,7 @@ from gan_zoo import config as configs
 from gan_zoo import data, evaluate, losses
 from gan_zoo.corruptions import CORRUPTIONS
 from gan_zoo.errors import UserError
+from gan_zoo.reconstructions import reconstruction_scores
 from gan_zoo.registry import find
 from gan_zoo.step import new_state
 from gan_zoo.trained import Trained
@@ -113,6 +114,22 @@ def test_the_variational_loss_is_the_negative_elbo():
     )
 
 
+def test_the_likelihood_of_mse_is_a_normal_density():
+    """Of a variational one: scipy's density of the pixels, in scores and in training."""
+    run = autoencoder("config.loss=mse", "config.pixel_deviation=0.25", name="vae")
+    given = np.asarray(images(8))
+    found = run.probe("nats", given, seed=3)
+    assert set(found) == {"elbo", "kl"} == set(reconstruction_scores(run, 20, {})) & {"elbo", "kl", "cross_entropy"}
+    run.nets = {**run.nets, "decoder": jax.tree.map(jnp.zeros_like, run.nets["decoder"])}  # every pixel is 0.5
+    found = run.probe("nats", given)
+    wanted = norm.logpdf((given + 1) / 2, 0.5, 0.25).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(found["elbo"] + found["kl"], wanted, rtol=1e-5)
+    value, (_, metrics) = run.game.players["autoencoder"].loss(run.nets, {"image": jnp.asarray(given)}, KEY, 0)
+    assert float(metrics["reconstruction"]) * 64 == pytest.approx(-wanted.mean(), rel=1e-5)
+    assert float(value) == pytest.approx(-float(metrics["elbo"]), rel=1e-6)
+    assert reconstruction_scores(run, 20, {})["elbo"]["pixels"] == "normal, deviation 0.25"
+
+
 def known_code(deviation=0.7, mean=0.4):
     """A VAE whose code is the same normal distribution for every image, and whose first pixel's logit is z[0]."""
     run = autoencoder("config.encoder.hidden=()", "config.decoder.hidden=()", "config.latent_size=3", name="vae")
@@ -149,6 +166,11 @@ def test_nats_of_a_plain_one_are_cross_entropies_of_whole_images():
     found = run.probe("nats", np.asarray(images(5)))
     assert set(found) == {"cross_entropy"}
     np.testing.assert_allclose(found["cross_entropy"], 64 * np.log(2), rtol=1e-5)
+
+
+def test_features_are_compared_if_an_extractor_is_named():
+    with pytest.raises(UserError, match="fid need --extractor=NAME"):
+        evaluate.evaluate(autoencoder(), metrics=["fid"])
 
 
 def test_a_variational_one_is_scored_as_a_generator(tmp_path):
@@ -249,7 +271,9 @@ def test_the_losses_of_a_context_encoder_by_hand():
         (["config.adversarial_weight=1.5", "config.discriminator.receptive_field=1"], "from 0 to 1"),
         (["config.adversarial_weight=0.001"], "receptive field of 70 needs images of at least 24"),
         (["config.variational=True", "config.corruption=gaussian"], "whole images"),
-        (["config.variational=True"], "config.loss=bce"),
+        (["config.beta=4.0"], "config.beta is not used"),
+        (["config.variational=True", "config.loss=bce", "config.pixel_deviation=0.5"], "config.loss=mse"),
+        (["config.variational=True", "config.pixel_deviation=0.0"], "above 0"),
         (["config.dataset=25gaussians"], "holds none"),
         (["config.image_shape=(9,9,1)"], "architecture=mlp_autoencoder"),
     ],

@@ -57,6 +57,21 @@ def test_config_mistakes(overrides, words, refused_here):
     refused_here(["describe", DCGAN, *overrides], *words)
 
 
+@pytest.mark.parametrize("shape", [(20, 16), None])
+def test_bad_held_out_images_are_told_before_a_round(shape, refused_here, tmp_path):
+    for split in ("train", "test"):
+        for number in range(8):
+            write_image(tmp_path / "in" / split / f"{number}.png", noise(16, 16))
+    if shape:
+        write_image(tmp_path / "in" / "test" / "7.png", noise(*shape))
+    else:
+        (tmp_path / "in" / "test" / "7.png").write_bytes(b"no picture")
+    given = [f"--config.dataset=folder:{tmp_path}/in", "--config.image_shape=()", "--config.batch_size=8"]
+    config = str(PROJECT / "configs/autoencoder.py:digits")
+    refused_here([config, f"--workdir={tmp_path}/w", *given], "test/7.png")
+    assert not (tmp_path / "w").exists()
+
+
 @pytest.mark.parametrize(
     ("config", "overrides", "words"),
     [

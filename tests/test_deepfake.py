@@ -14,6 +14,7 @@ from gan_zoo import config as configs
 from gan_zoo import data, translations
 from gan_zoo.architectures import deepfake
 from gan_zoo.data import Spec
+from gan_zoo.data.images import to_bytes
 from gan_zoo.errors import UserError
 from gan_zoo.game import Game
 from gan_zoo.models.deepfake import Model, noted
@@ -239,6 +240,14 @@ def test_faces_of_any_size_are_resized_and_back(learner, tmp_path):
     (made,) = make_files(learner, "back", tmp_path / "in", tmp_path / "out")
     with Image.open(made) as image:
         assert image.size == (30, 40) and image.mode == "L"
+        pixels = np.asarray(image)
+    # As in training the centre is seen, undistorted: what is above and below stays.
+    gray = np.asarray(Image.fromarray(noise(40, 30, 3)).convert("L"))
+    np.testing.assert_array_equal(pixels[[*range(5), *range(35, 40)]], gray[[*range(5), *range(35, 40)]])
+    small = np.asarray(Image.fromarray(gray[5:35]).resize((16, 16), Image.Resampling.LANCZOS))[None, ..., None]
+    middle = to_bytes(learner.make("back", small / 127.5 - 1))[0, ..., 0]
+    wanted = Image.fromarray(middle).resize((30, 30), Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(pixels[5:35], np.asarray(wanted))
 
 
 def test_characters_are_told_by_the_nearest_drawing():

@@ -11,7 +11,7 @@ from PIL import Image
 from tools import mesh_of, noise, shrunk, write_image
 
 from gan_zoo import config as configs
-from gan_zoo import data, evaluate, losses, predictions
+from gan_zoo import data, evaluate, figures, losses, predictions
 from gan_zoo.__main__ import main
 from gan_zoo.architectures import multiscale
 from gan_zoo.compare import compare
@@ -270,7 +270,7 @@ def test_pictures_predict_as_the_command_does():
     np.testing.assert_allclose(rows[:, PAST + 1 :].astype(int), made, atol=1)
 
 
-def test_frames_of_ones_own(tmp_path, monkeypatch):
+def test_frames_of_ones_own(tmp_path, monkeypatch, capsys):
     """Folders of frames of any size, one after the other; they are predicted at their own size."""
     run = untrained()
     monkeypatch.setattr("gan_zoo.trained.load", lambda folder, number: run)
@@ -281,13 +281,16 @@ def test_frames_of_ones_own(tmp_path, monkeypatch):
     assert main([*arguments, "--frames=2"]) == 0
     assert {file.name for file in (tmp_path / "out").iterdir()} == {"a.png", "a.gif", "b_c.png", "b_c.gif"}
     with Image.open(tmp_path / "out" / "a.gif") as image:
-        assert image.n_frames == PAST + 2 and image.size[0] - image.size[1] == 12 * (image.size[1] // 40)
+        assert image.n_frames == PAST + 2 and image.size == (2 * 52 + 4, 2 * 40 + 4 + figures.HEAD)
     for frame in range(4):
         write_image(tmp_path / "in" / "b_c" / f"{frame}.png", noise(40, 52))
     assert main(arguments) == 2  # two folders of one name
     shutil.rmtree(tmp_path / "in" / "b_c")
     write_image(tmp_path / "in" / "a" / "5.png", noise(40, 48))
     assert main(arguments) == 2
+    capsys.readouterr()
+    assert main([*arguments[:2], f"--input={tmp_path}/in/a/5.png", arguments[3]]) == 2
+    assert "5.png is a file, not a folder" in capsys.readouterr().err
 
 
 class Oracle:
@@ -317,6 +320,7 @@ def test_scores_and_recursion():
     np.testing.assert_allclose(scores["psnr_last_frame"]["value"], 10 * np.log10(255**2 / (0.1 * 200**2)))
     better = {"scores": {"psnr": {**scores["psnr"], "value": 40.0, "each_frame": [40.0] * LATER}}}
     assert compare([{"scores": scores}, better])[0] == ("psnr", [MOST, 40.0])  # frames are results, no protocol
+    assert "Mathieu" in scores["sharpness"]["sharpness"] and "dB" in scores["psnr_last_frame"]["psnr"]
     assert scores["psnr"]["fake_samples"] == 3 and scores["psnr"]["past"] == PAST
 
 
@@ -329,6 +333,10 @@ def test_strips_and_moving_pictures(tmp_path):
         pixels = np.asarray(image.convert("L"))
     assert (pixels[20 : pixels.shape[0] // 2, -60:] == 255).all()  # nothing is known of the last frames
     assert (pixels[-30:, -60:] != 255).any()
+    oracle.make = lambda view, past: past[..., -1:]  # predictions that stand still are as many frames
+    _, moving = predictions.save_predictions(oracle, oracle.test.sequence(2), 5, tmp_path, "still")
+    with Image.open(moving) as image:
+        assert image.n_frames == PAST + 5
 
 
 def test_fewer_large_images_are_made_at_once():

@@ -169,6 +169,11 @@ def test_errors_are_those_that_are_scored():
     noisy = autoencoder("config.corruption=gaussian", "config.level=0.5")
     remembering(noisy)  # its noise is for learning: it is not what strange images are told by
     assert (errors(noisy, run.test.arrays["image"][:4]) == 0).all()
+    noisy = autoencoder("config.dataset=without:digits:3", "config.corruption=gaussian")
+    area = roc_auc_score(run.test.arrays["label"], errors(noisy, run.test.arrays["image"]))
+    assert reconstruction_scores(noisy, 1000, {})["anomaly_auc"]["value"] == pytest.approx(area)
+    hole = autoencoder("config.dataset=without:digits:3", "config.corruption=centre")
+    assert "anomaly_auc" not in reconstruction_scores(hole, 1000, {})
     with pytest.raises(UserError, match="name the run of an autoencoder"):
         gan, _ = shrunk("configs/gan.py:digits")
         spec, (phase,) = configs.build(gan)
@@ -247,6 +252,13 @@ def test_holes_are_filled_where_the_mask_says(tmp_path, capsys):
     assert main(arguments) == 2 and "--mask=IMAGE" in capsys.readouterr().err
     write_image(tmp_path / "black.png", Image.fromarray(np.zeros_like(mask)))
     assert main([*arguments, f"--mask={tmp_path}/black.png"]) == 2 and "is black" in capsys.readouterr().err
+    write_image(tmp_path / "white.png", Image.fromarray(np.full_like(mask, 255)))
+    assert main([*arguments, f"--mask={tmp_path}/white.png"]) == 2 and "leaves nothing" in capsys.readouterr().err
+    # A hole painted in white on nothing, as painting programs save it.
+    write_image(tmp_path / "clear.png", Image.fromarray(np.stack([mask] * 4, axis=-1)))
+    assert main([*arguments, f"--mask={tmp_path}/clear.png"]) == 0
+    with Image.open(tmp_path / "out" / "digit.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), made)
     for size in ((32, 32), (16, 8)):
         write_image(tmp_path / "other.png", Image.new("L", size, 255))
         assert main([*arguments, f"--mask={tmp_path}/other.png"]) == 2

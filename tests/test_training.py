@@ -93,6 +93,20 @@ def test_killed_while_a_checkpoint_is_written(env, whole, tmp_path):
     assert result(tmp_path)["fingerprint"] == result(whole(name))["fingerprint"]
 
 
+def test_a_picture_that_cannot_be_drawn_loses_nothing(env, whole, tmp_path):
+    """There is no place for the picture of round 30: that round is saved, and continued from."""
+    name = CONFIGS[0]
+    place = tmp_path / "samples" / "sample_0000030.png"
+    place.mkdir(parents=True)
+    run = command(arguments(name, tmp_path, "config.checkpoint_every=1000"), env)
+    assert run.returncode and place.name in run.stderr, run.stderr
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["30"]
+    place.rmdir()
+    run = command(arguments(name, tmp_path), env)
+    assert run.returncode == 0 and "at round 30" in run.stderr, run.stderr
+    assert result(tmp_path)["fingerprint"] == result(whole(name))["fingerprint"]
+
+
 def test_damaged_checkpoint_is_refused_and_the_one_before_it_used(env, whole, tmp_path):
     name = CONFIGS[0]
     shutil.copytree(whole(name), tmp_path, dirs_exist_ok=True)

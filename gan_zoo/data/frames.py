@@ -142,7 +142,10 @@ def _videos(root: Path, least: int) -> dict[Path, Video]:
         folders.setdefault(file.parent, []).append(file)
     for folder, video in folders.items():
         if len(video) < least:
-            raise UserError(f"{folder} has {len(video)} frames for a sequence: {least} are the least, {PAST} are given")
+            raise UserError(
+                f"{folder} has {len(video)} frames for a sequence: {least} are the least, {PAST} are given (of a "
+                "moving GIF only the first counts: save each as a file)"
+            )
     return {folder: _in_order(video) for folder, video in folders.items()}
 
 

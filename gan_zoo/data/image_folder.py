@@ -55,7 +55,7 @@ def every(argument: str) -> Source:
 def every_of(root: Path) -> list[tuple[Path, str]]:
     """The image files in a folder and below it, each with an empty label."""
     if not root.is_dir():
-        raise UserError(f"there is no file or folder {root}")
+        raise UserError(f"{root} is a file, not a folder" if root.exists() else f"there is no file or folder {root}")
     files = [(file, "") for file in _files(root)]
     if not files:
         raise UserError(f"{root} holds no images ({KNOWN})")
@@ -84,11 +84,11 @@ def reader(described: Spec, split: str, files: list[tuple[Path, str]], names: tu
     return images.from_reader(described, split, len(files), read, names)
 
 
-def open_image(path: Path) -> Image.Image:
-    """A picture, whole, upright and plain."""
+def open_image(path: Path, ground: str = "white") -> Image.Image:
+    """A picture, whole, upright and plain, on a ``ground`` where it is transparent."""
     try:
         with Image.open(path) as image:
-            return images.plain(image)
+            return images.plain(image, ground)
     except (FileNotFoundError, IsADirectoryError):
         raise UserError(f"there is no image {path}{', which is a folder' if path.is_dir() else ''}") from None
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...

@@ -20,15 +20,21 @@ def fit(image: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
     """Crops the centre of a plain image to the aspect ratio of the shape and resizes it: uint8 [H, W, C]."""
     height, width, channels = shape
     image = image.convert("L" if channels == 1 else "RGB")
-    scale = min(image.width / width, image.height / height)  # above 1: the picture shrinks
+    scale, box = centre(image, shape)
     if scale.is_integer():
         kernel = Image.Resampling.BOX  # the exact mean of whole pixels
     else:
         kernel = Image.Resampling.LANCZOS if scale > 1 else Image.Resampling.BICUBIC
+    return np.asarray(image.resize((width, height), kernel, box=box)).reshape(shape)
+
+
+def centre(image: Image.Image, shape: tuple[int, ...]) -> tuple[float, tuple[int, int, int, int]]:
+    """The centre of an image, with a shape's aspect ratio: how many times the shape, and left, top, right, bottom."""
+    height, width = shape[:2]
+    scale = min(image.width / width, image.height / height)  # above 1: the picture shrinks
     crop = (round(width * scale), round(height * scale))
     left, top = (image.width - crop[0]) // 2, (image.height - crop[1]) // 2
-    image = image.resize((width, height), kernel, box=(left, top, left + crop[0], top + crop[1]))
-    return np.asarray(image).reshape(shape)
+    return scale, (left, top, left + crop[0], top + crop[1])
 
 
 def fit_all(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -48,8 +54,8 @@ def from_array(image: np.ndarray) -> Image.Image:
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
-def plain(image: Image.Image) -> Image.Image:
-    """Upright, opaque on white and 8 bits deep: mode "L" where the file is gray, else "RGB"."""
+def plain(image: Image.Image, ground: str = "white") -> Image.Image:
+    """Upright, opaque on a ``ground`` and 8 bits deep: mode "L" where the file is gray, else "RGB"."""
     image = ImageOps.exif_transpose(image)
     mode = "L" if image.mode in GRAY else "RGB"
     if image.mode.startswith("I"):  # 16 bits, which Pillow would clip at 255
@@ -57,7 +63,7 @@ def plain(image: Image.Image) -> Image.Image:
         image = Image.fromarray(np.round(values / 257).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image = Image.alpha_composite(Image.new("RGBA", image.size, ground), image)
     return image.convert(mode)
 
 

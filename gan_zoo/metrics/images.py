@@ -12,6 +12,18 @@ from gan_zoo.metrics.arrays import rows
 LUMA = np.array([65.481, 128.553, 24.966])
 SSIM_WINDOW = 11  # pixels
 MOST = 100.0  # dB, so that equal images leave a mean finite
+# What protocols say of the scores below.
+PROTOCOLS = {
+    "psnr": "10 log10(255^2 / MSE) in dB, mean over the images",
+    "ssim": "Gaussian window of 11x11 pixels, deviation 1.5; mean over the images",
+    "sharpness": "mean luma difference of neighbouring pixels, levels of 255",
+}
+
+
+def protocol(name: str) -> dict[str, str]:
+    """What a protocol says of a score with such a name, as psnr_noisy is one of psnr; {} of others."""
+    kind = name.partition("_")[0]
+    return {kind: PROTOCOLS[kind]} if kind in PROTOCOLS else {}
 
 
 def psnr(images: Any, truth: Any, luma: bool = False, border: int = 0) -> np.ndarray:

@@ -31,9 +31,9 @@ class Model:
     """``corruption`` is one of gan_zoo.corruptions, as strong as ``level``; of holes the loss sees what was missing.
 
     ``loss``: mse, or bce, the cross entropy of pixels in [0, 1]; means over pixels. ``variational`` adds ``beta`` times
-    the Kullback-Leibler divergence; both terms are then sums, in nats for each image, the negative ELBO of Bernoulli
-    pixels (so it needs bce). ``adversarial_weight`` is the share of the adversarial term (0.001 in the paper's
-    context encoder), 0 without one.
+    the Kullback-Leibler divergence; both terms are then sums, in nats for each image: the negative ELBO of Bernoulli
+    pixels (bce), or of normal ones with the deviation ``pixel_deviation`` (mse; learned in the paper's appendix C.2).
+    ``adversarial_weight`` is the share of the adversarial term (0.001 in the paper's context encoder), 0 without one.
     """
 
     architecture: str = "autoencoder"
@@ -43,6 +43,7 @@ class Model:
     level: float = 0.3
     variational: bool = False
     beta: float = 1.0
+    pixel_deviation: float = 0.1
     adversarial_weight: float = 0.0
     encoder: Mapping[str, Any] = field(default_factory=dict)
     decoder: Mapping[str, Any] = field(default_factory=dict)
@@ -68,7 +69,9 @@ class Model:
         to_image = lambda logits: 2 * sigmoid(logits) - 1
         noise = partial(latents, {"noise": (NOISE["normal"], (self.latent_size,))})
         holes, size = self.corruption in HOLES, math.prod(spec.shape)
-        likely = self.loss == "bce" and self.corruption == "none"
+        likely = (self.loss == "bce" or self.variational) and self.corruption == "none"
+        # A normal density's, less what depends on the pixel.
+        log_deviation = math.log(self.pixel_deviation * math.sqrt(2 * math.pi))
 
         def init(rng: jax.Array, batch: Batch) -> Nets:
             keys = jax.random.split(rng, 3)
@@ -95,12 +98,14 @@ class Model:
             return missing * image + (1 - missing) * given if holes else image
 
         def distance(logits: jax.Array, image: jax.Array, missing: jax.Array) -> jax.Array:
-            """Mean over the pixels [B]; of holes, over what was missing."""
+            """Mean over the pixels [B], in nats of each where it is variational; of holes, over what was missing."""
             unit = (image + 1) / 2
             if self.loss == "bce":
                 each = softplus(logits) - unit * logits
             else:
                 each = (sigmoid(logits) - unit) ** 2
+                if self.variational:
+                    each = each / (2 * self.pixel_deviation**2) + log_deviation
             where = jnp.broadcast_to(missing if holes else jnp.ones_like(missing), each.shape)
             return jnp.sum(each * where, axis=(1, 2, 3)) / jnp.maximum(jnp.sum(where, axis=(1, 2, 3)), 1)
 
@@ -147,10 +152,10 @@ class Model:
             return {"image": filled(to_image(logits), given, missing), "given": given, "missing": missing}
 
         def nats(nets: Nets, batch: Batch, rng: jax.Array) -> Batch:
-            """Cross entropy of each whole image [B]; with a drawn code also its divergence, and the ELBO."""
+            """Cross entropy of each whole image [B], if that is the loss; with a drawn code its divergence and ELBO."""
             z, divergence = code_of(infer(encoder, nets["encoder"], batch["image"]), rng, batch)
             pixels = distance(infer(decoder, nets["decoder"], z), batch["image"], jnp.zeros_like(batch["image"]))
-            found = {"cross_entropy": pixels * size}
+            found = {"cross_entropy": pixels * size} if self.loss == "bce" else {}
             return found | ({"elbo": -(pixels * size + divergence), "kl": divergence} if self.variational else {})
 
         def code(nets: Nets, batch: Batch, rng: jax.Array) -> jax.Array:
@@ -201,7 +206,11 @@ class Model:
                 raise UserError(f"config.level is {self.level}: {self.corruption} leaves nothing of {spec.name}")
         if self.variational and self.corruption != "none":
             raise UserError("a variational autoencoder is given whole images: set config.corruption=none")
-        if self.variational and self.loss != "bce":
-            raise UserError("the likelihood of a variational autoencoder's pixels is Bernoulli: set config.loss=bce")
+        if not 0 < self.pixel_deviation < math.inf:
+            raise UserError(f"config.pixel_deviation is {self.pixel_deviation}: it must be above 0")
+        for name, used in (("beta", self.variational), ("pixel_deviation", self.variational and self.loss == "mse")):
+            if not used and getattr(self, name) != getattr(type(self), name):
+                which = "" if name == "beta" else " and config.loss=mse"
+                raise UserError(f"config.{name} is not used: it needs config.variational=True{which}")
         if self.variational and self.adversarial_weight:
             raise UserError("a variational autoencoder has no second player: set config.adversarial_weight=0")
