@@ -61,7 +61,7 @@ IMAGES = {
     ),
     "configs/autoencoder.py:inpaint": lambda s: s["mask_error"] < s["mask_error_of_mean"] / 2,
     "configs/autoencoder.py:fashion_mnist": lambda s: s["precision_at_10"] >= 0.75,
-    "configs/deepfake.py:faces": lambda s: s["swapped_accuracy"] >= 0.9 and s["character_top1"] >= 0.5,
+    "configs/deepfake.py:faces": lambda s: s["swapped_accuracy"] >= 0.9 and s["character_top1"] >= 0.6,
     "configs/next_frame.py:moving_digits": lambda s: s["psnr"] >= s["psnr_last_frame"] + 3,
     "configs/srgan.py:photos": lambda s: (
         s["psnr_srresnet"] >= s["psnr_bicubic"] + 0.5 and s["sharpness"] > s["sharpness_srresnet"]
