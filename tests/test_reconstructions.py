@@ -260,7 +260,9 @@ def test_holes_are_filled_where_the_mask_says(tmp_path, capsys):
     with Image.open(tmp_path / "out" / "digit.png") as image:
         np.testing.assert_array_equal(np.asarray(image), made)
     for size in ((32, 32), (16, 8)):
-        write_image(tmp_path / "other.png", Image.new("L", size, 255))
+        other = Image.new("L", size)
+        other.paste(255, (0, 0, size[0] // 2, size[1]))
+        write_image(tmp_path / "other.png", other)
         assert main([*arguments, f"--mask={tmp_path}/other.png"]) == 2
         assert f"the mask is {size[0]}x{size[1]}" in capsys.readouterr().err
     for missing, words in (("none.png", "there is no image"), ("in", "which is a folder")):

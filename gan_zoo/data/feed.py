@@ -58,7 +58,8 @@ class Feed:
         self.shape, self.crop, self.flip, self.stream = (turns, batch_size), crop, flip, stream
         arrays = source.arrays if source.made is None else {"made": Partial(*source.made)}
         self.resident = arrays is not None and sum(array.nbytes for array in jax.tree.leaves(arrays)) <= ON_DEVICE
-        self.arrays = jax.device_put(arrays, NamedSharding(mesh, PartitionSpec())) if self.resident else {}
+        plain = jax.tree.map(np.asarray, arrays) if self.resident else {}  # of several processes jax takes no memmap
+        self.arrays = jax.device_put(plain, NamedSharding(mesh, PartitionSpec()))
         self.pool = None if self.resident else ThreadPoolExecutor(1)
         self.pending: dict[int, Future] = {}
         self.inputs = None
