@@ -176,7 +176,7 @@ def build(config: ConfigDict, spec: data.Spec | None = None) -> tuple[data.Spec,
         UserError: fields that do not fit together, or the data.
     """
     choose("precision", config.precision, PRECISIONS)
-    _check_ranges(config)
+    check_ranges(config)
     spec = spec or data.spec(config.dataset, config.image_shape, config.classes)
     size = config.load_size
     if size and not (
@@ -217,7 +217,12 @@ def _buildable(model: Any, spec: data.Spec, config: ConfigDict) -> list[Phase]:
     return phases
 
 
-def _check_ranges(config: ConfigDict) -> None:
+def check_ranges(config: ConfigDict) -> None:
+    """Refuses numbers that no run can have.
+
+    Raises:
+        UserError: names the first.
+    """
     limits = {name: limits for limits, names in RANGES.items() for name in names}
     for name, value in flatten(config).items():
         last = name.rpartition(".")[2]

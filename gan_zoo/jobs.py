@@ -1,12 +1,11 @@
 """Plays jobs through submitit: here, where they share the GPUs, or under Slurm, so many at a time."""
 
-import fcntl
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from gan_zoo import workdir
 from gan_zoo.errors import UserError
-from gan_zoo.sweep import TURN, Job
+from gan_zoo.sweep import Job
 
 TAIL = 15  # lines of a failed run's log
 STATES = DONE, FAILED, APART, STOPPED, RUNNING, WAITING = "done", "failed", "apart", "stopped", "running", "waiting"
@@ -32,19 +31,20 @@ class Play:
         from submitit import JobEnvironment
 
         task = JobEnvironment()
-        self.job.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.job.folder / TURN, "w") as turn:
-            if task.global_rank == 0:
-                # A sweep that was killed has perhaps left a process that begins just now: one after the other.
-                fcntl.flock(turn, fcntl.LOCK_EX)
-                while self.job.is_trained():
-                    time.sleep(1)
-            if self.job.is_done():
-                return 0
-            command = [sys.executable, "-P", "-m", "gan_zoo", *self.job.arguments]
-            # The sweep's Ctrl-C passes submitit's processes by, not the training.
-            listens = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
-            return subprocess.run(command, env={**os.environ, **_processes(task)}, preexec_fn=listens).returncode
+        try:
+            # A sweep that was killed has perhaps left a process that begins just now: one after the other.
+            with self.job.turn() if task.global_rank == 0 else contextlib.nullcontext([]) as turn:
+                return 0 if self.job.is_done() else self._train(task, turn)
+        except OSError as error:
+            print(f"gan_zoo: {error}", file=sys.stderr)
+            return 2
+
+    def _train(self, task: Any, turn: list[int]) -> int:
+        command = [sys.executable, "-P", "-m", "gan_zoo", *self.job.arguments]
+        # The sweep's Ctrl-C passes submitit's processes by, not the training.
+        listens = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+        environment = {**os.environ, **_processes(task)}
+        return subprocess.run(command, env=environment, preexec_fn=listens, pass_fds=turn).returncode
 
     def checkpoint(self) -> Any:
         """Called when Slurm takes the machine away: the job is queued again, and continues."""
@@ -70,6 +70,9 @@ class Sweep:
         except ModuleNotFoundError:
             raise UserError("jobs are started by submitit: pip install 'gan_zoo[sweep]', or use ./launch.sh") from None
         parameters = {**DEFAULTS, **parameters}
+        for name in ("nodes", "tasks_per_node"):
+            if not isinstance(number := parameters.get(name, 1), int) or number < 1:
+                raise UserError(f"EXECUTOR: {name} is {number!r}: at least 1")
         self.gpus = _gpus() if executor == "local" else []
         if self.gpus:
             parameters.setdefault("gpus_per_node", max(1, len(self.gpus) // at_once))

@@ -6,12 +6,14 @@ zips are Python's. It may give ``EXECUTOR``, parameters of submitit's executors 
 "tasks_per_node", "timeout_min", ...).
 """
 
+import contextlib
 import fcntl
 import hashlib
 import logging
 import re
 import runpy
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -54,15 +56,19 @@ class Job:
     def arguments(self) -> list[str]:
         """What ./launch.sh is called with."""
         settings = {**self.settings, "seeds": self.seeds} if self.seeds > 1 else self.settings
-        fields = [f"--config.{name}={value}" for name, value in settings.items()]
+        fields = [f"--{item}" for item in _overrides(settings)]
         return ["train", self.config, f"--workdir={self.folder}", *fields]
+
+    @property
+    def seed(self) -> int:
+        """Its first seed, which a config file may have set."""
+        return self.wanted.seed
 
     @property
     def singles(self) -> list["Job"]:
         """The jobs that train the same runs one by one."""
-        first = self.settings.get("seed", 0)
         alone = lambda seed: Job(self.config, {**self.settings, "seed": seed}, self.folder / f"seed_{seed}")
-        return [alone(seed) for seed in range(first, first + self.seeds)] if self.seeds > 1 else [self]
+        return [alone(seed) for seed in range(self.seed, self.seed + self.seeds)] if self.seeds > 1 else [self]
 
     @cached_property
     def wanted(self) -> ConfigDict:
@@ -82,13 +88,30 @@ class Job:
         same = all(earlier.get(name) == wanted[name] for name in configs.RESULT)
         return same and not configs.differences(earlier, wanted)
 
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[list[int]]:
+        """Waits until no other process trains there, seeds apart or together: the files that hold the turn.
+
+        A process that inherits them holds it too, and so keeps it when the one that has waited is killed.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as held:
+            folders = [self.folder] if self.seeds > 1 else [self.folder.parent, self.folder]
+            files = [held.enter_context(open(folder / TURN, "w")) for folder in folders]
+            for file in files:  # seeds share the folder above theirs, unless they are trained together
+                fcntl.flock(file, fcntl.LOCK_EX if file is files[-1] else fcntl.LOCK_SH)
+            while self.is_trained():  # by somebody without turns
+                time.sleep(1)
+            yield [file.fileno() for file in files]
+
     def is_busy(self) -> bool:
         """Whether a process trains there or waits for its turn, perhaps one that an earlier sweep has left."""
-        return _locked(self.folder / TURN) or self.is_trained()
+        shared = self.folder.glob(f"seed_*/{TURN}") if self.seeds > 1 else [self.folder.parent / TURN]
+        return any(map(_locked, (self.folder / TURN, *shared))) or self.is_trained()
 
     def is_trained(self) -> bool:
         """Whether a process trains there: a run's first process holds its lock."""
-        return any(_locked(file) for file in (self.folder / ".lock", *self.folder.glob("seed_*/.lock")))
+        return any(map(_locked, (self.folder / ".lock", *self.folder.glob("seed_*/.lock"))))
 
     def progress(self) -> str:
         """The last thing that its metrics say."""
@@ -151,24 +174,29 @@ def job_of(settings: Mapping[str, Any], folder: Path, file: str) -> Job:
         fields = {str(name): _plain(name, value) for name, value in settings.items() if name != "config"}
         if not isinstance(fields.get("seed", 0), int):
             raise UserError(f"the seed {fields['seed']!r} is no whole number")
-        job = Job(config, fields, folder / name_of(config, fields))
-        job.wanted  # noqa: B018
+        wanted = configs.load(config, _overrides(fields))
+        configs.check_ranges(wanted)
     except UserError as error:
         raise UserError(f"{file}: {dict(settings)}: {error}") from None
-    return job
+    return Job(config, fields, folder / name_of(config, fields) / f"seed_{wanted.seed}")
 
 
 def name_of(config: str, settings: Mapping[str, Any]) -> str:
-    """The folder of a run: its config and all settings, in whatever order, and in it one for each seed."""
+    """The folder of a run's seeds: its config and all settings but that, in whatever order."""
     path, _, data_name = config.partition(":")
-    parts = [Path(path).stem + (f"-{data_name}" if data_name else "")]
-    text = lambda value: "x".join(map(str, value)) if isinstance(value, tuple | list) else value
-    parts += [f"{field}={text(value)}" for field, value in sorted(settings.items()) if field != "seed"]
-    whole = ",".join(parts)
-    name = re.sub(r"[^\w.,=+-]+", "_", whole, flags=re.ASCII)
+    parts = [(Path(path).stem, *([data_name] if data_name else []))]
+    text = lambda value: "x".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    parts += [(field, text(value)) for field, value in sorted(settings.items()) if field != "seed"]
+    joined = lambda parts: ",".join(["-".join(parts[0]), *("=".join(part) for part in parts[1:])])
+    whole = joined(parts)
+    name = joined([[re.sub(r"[^\w.+-]+", "_", part, flags=re.ASCII) for part in pair] for pair in parts])
     if len(name) > LONGEST or name != whole:
         name = f"{name[:LONGEST]}~{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
-    return f"{name}/seed_{settings.get('seed', 0)}"
+    return name
+
+
+def _overrides(settings: Mapping[str, Any]) -> list[str]:
+    return [f"config.{name}={value}" for name, value in settings.items()]
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -188,13 +216,13 @@ def _joined(jobs: list[Job]) -> list[Job]:
     """
     groups: dict[Path, list[Job]] = {}
     joined = []
-    for job in sorted(jobs, key=lambda job: job.settings.get("seed", 0)):
+    for job in sorted(jobs, key=lambda job: job.seed):
         if "seeds" in job.settings or job.is_done():
             joined.append(job)
         else:
             groups.setdefault(job.folder.parent, []).append(job)
     for folder, group in groups.items():
-        seeds = [job.settings.get("seed", 0) for job in group]
+        seeds = [job.seed for job in group]
         if len(group) > 1 and seeds == list(range(seeds[0], seeds[0] + len(seeds))):
             joined.append(Job(group[0].config, group[0].settings, folder, len(group)))
         else:

@@ -7,8 +7,10 @@ import os
 import signal
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
+import submitit
 from sweeps import finished, sweep_file
 from tools import command, environment, lines, result, start
 
@@ -53,6 +55,20 @@ def test_jobs_share_the_gpus(tmp_path, monkeypatch, allowed, shares):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8932f937")
     with pytest.raises(UserError, match="GPUs by their numbers, such as 0,1"):
         jobs.Sweep(listed, tmp_path / "jobs", "local", {}, 2)
+
+
+@pytest.mark.parametrize("name", ["nodes", "tasks_per_node"])
+def test_a_job_has_a_process(tmp_path, name):
+    with pytest.raises(UserError, match=f"EXECUTOR: {name} is 0"):
+        jobs.Sweep([], tmp_path, "local", {name: 0}, 1)
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path, capsys, monkeypatch):
+    (job,), _ = load(sweep_file(tmp_path, "return [{'config': CONFIG}]"), tmp_path / "runs")
+    job.folder.parent.mkdir(parents=True)
+    job.folder.write_text("in its place")
+    monkeypatch.setattr(submitit, "JobEnvironment", lambda: SimpleNamespace(global_rank=0))
+    assert jobs.Play(job)() == 2 and f"File exists: '{job.folder}'" in capsys.readouterr().err
 
 
 def test_seeds_that_failed_together_are_played_apart(tmp_path, monkeypatch):

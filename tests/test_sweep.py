@@ -1,6 +1,7 @@
 """Sweep files: which jobs they give, how those are named, and which are done."""
 
 import fcntl
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,15 +17,17 @@ from gan_zoo.sweep import load, name_of
 def test_a_run_is_named_by_its_settings():
     settings = {"loss": "hinge", "generator.hidden": (16, 16), "seed": 3}
     name = name_of("configs/gan.py:25gaussians", settings)
-    assert name == "gan-25gaussians,generator.hidden=16x16,loss=hinge/seed_3"
+    assert name == "gan-25gaussians,generator.hidden=16x16,loss=hinge"
     odd = [name_of("gan.py", {"dataset": f"folder:a{sign}b"}) for sign in "/:"]
     assert odd[0] != odd[1] and all(one.startswith("gan,dataset=folder_a_b~") for one in odd)
-    assert name_of("my/dir/gan.py", {}) == "gan/seed_0"
-    assert name_of("gan.py:digits", {"rounds": 5, "seed": 0}) == "gan-digits,rounds=5/seed_0"
+    assert name_of("my/dir/gan.py", {}) == "gan"
+    assert name_of("gan.py:digits", {"rounds": 5, "seed": 0}) == "gan-digits,rounds=5"
     long = name_of("gan.py", {"dataset": "folder:/" + "x" * 400})
-    assert len(Path(long).parent.name) < 220
+    assert len(long) < 220
     for sign in "é漢":  # file systems count bytes
-        assert len(Path(name_of("gan.py", {"dataset": f"folder:{100 * sign}"})).parent.name.encode()) < 255
+        assert len(name_of("gan.py", {"dataset": f"folder:{100 * sign}"}).encode()) < 255
+    pairs = [name_of("gan.py", given) for given in ({"dataset": "a,loss=b"}, {"dataset": "a", "loss": "b"})]
+    assert pairs[0] != pairs[1] == "gan,dataset=a,loss=b"
     assert name_of("gan.py", dict(reversed(settings.items()))) == name_of("gan.py", settings)
 
 
@@ -41,6 +44,7 @@ def test_a_run_is_named_by_its_settings():
         ("return [{'config': None}]", "a run names no config"),
         ("return [{'config': CONFIG, 'loss': None}]", "loss is None"),
         ("return [{'config': CONFIG, 'batchsize': 3}]", "did you mean config.batch_size"),
+        ("return [{'config': CONFIG, 'rounds': 0}]", r"some.py: \{.*config.rounds is 0: it must be from 1"),
         ("return [{'config': 'configs/gans.py'}]", "no config file"),
         ("return [{'config': CONFIG, 3: 4, 'loss': 'hinge'}]", r"some.py: \{.*unknown field config.3"),
         ("return [{'config': CONFIG, 'seed': s} for s in (0, '1')]", "the seed '1' is no whole number"),
@@ -81,6 +85,34 @@ def test_seeds_that_follow_each_other_are_trained_together(tmp_path):
     finish(next(job for job in apart if job.folder == first.folder / "seed_0"))
     rest, _ = load(file, tmp_path, together=True)  # what is done is not played again
     assert sorted((job.seeds, job.is_done()) for job in rest) == [(1, True), (2, False), (3, False)]
+
+
+def test_a_seed_that_the_config_file_sets_is_the_runs(tmp_path):
+    own = tmp_path / "own.py"
+    own.write_text("def get_config():\n    return {'model': 'gan', 'dataset': '8gaussians', 'seed': 7}\n")
+    listed = f"return [{{'config': {str(own)!r}, **s}} for s in ({{}}, {{'seed': 8}})]"
+    apart, _ = load(sweep_file(tmp_path, listed), tmp_path)
+    assert [job.folder.name for job in apart] == ["seed_7", "seed_8"]
+    (joint,), _ = load(sweep_file(tmp_path, listed), tmp_path, together=True)
+    assert joint.seeds == 2 and [job.folder for job in joint.singles] == [job.folder for job in apart]
+    with pytest.raises(UserError, match="lists one run twice|lists it twice"):
+        load(sweep_file(tmp_path, listed.replace("8}", "7, 'loss': 'non_saturating'}")), tmp_path)
+
+
+def test_seeds_apart_and_together_wait_for_each_other(tmp_path):
+    listed = sweep_file(tmp_path, "return [{'config': CONFIG, 'seed': s} for s in (0, 1)]")
+    (first, second), _ = load(listed, tmp_path)
+    (joint,), _ = load(listed, tmp_path, together=True)
+    with first.turn(), second.turn():  # apart they do not
+        assert first.is_busy() and second.is_busy() and joint.is_busy()
+    assert not joint.is_busy()
+    with joint.turn() as held:
+        assert first.is_busy() and second.is_busy() and joint.is_busy()
+        left = subprocess.Popen(["sleep", "60"], pass_fds=held)  # a training whose sweep is killed
+    assert first.is_busy() and joint.is_busy()
+    left.kill()
+    left.wait()
+    assert not (first.is_busy() or second.is_busy() or joint.is_busy())
 
 
 def test_values_of_numpy_are_pythons(tmp_path):
