@@ -2,6 +2,7 @@
 
 import argparse
 import traceback
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ EXPERIMENTS = PROJECT / "experiments"
 
 def sweep(args: argparse.Namespace, overrides: list[str]) -> None:
     """Plays the runs of a sweep file; those that are done are left as they are."""
-    from gan_zoo.jobs import DONE
     from gan_zoo.live import play
+    from gan_zoo.report import find, save_csv
     from gan_zoo.sweep import load
 
     if not args.config:
@@ -24,15 +25,31 @@ def sweep(args: argparse.Namespace, overrides: list[str]) -> None:
     _check_jobs(args)
     folder = Path(args.workdir or Path("runs", Path(args.config).stem)).absolute()
     jobs, parameters = load(args.config, folder, args.together)
-    states = play(jobs, folder, parameters, args.jobs, args.executor)
-    runs = [(run, states.get(run.folder, states[job.folder])) for job in jobs for run in job.singles]
-    missing = {run.name: {"state": state, **run.settings} for run, state in runs if state != DONE}
+    noted: dict[Path, str] = {}
+
+    def note(states: Mapping[Path, str]) -> None:
+        """Keeps sweep.csv true while the sweep runs: one that is killed leaves word of what it was to play."""
+        if states != noted:
+            noted.update(states)
+            done, missing = _parted(jobs, states)
+            save_csv(folder / "sweep.csv", folder, find(folder, done), missing)
+
+    done, missing = _parted(jobs, play(jobs, folder, parameters, args.jobs, args.executor, note))
     problems = []
     try:
-        _report_runs(folder, [], [run.folder for run, state in runs if state == DONE], missing)
+        _report_runs(folder, [], find(folder, done), missing)
     except UserError as error:
         problems = [str(error)]
     _tell([*problems, *_not_done(missing)])
+
+
+def _parted(jobs: Iterable[Any], states: Mapping[Path, str]) -> tuple[list[Path], dict[str, Mapping[str, Any]]]:
+    """The folders of a sweep's runs that are done, and the state and settings of each that is not, by its name."""
+    from gan_zoo.jobs import DONE
+
+    runs = [(run, states.get(run.folder, states[job.folder])) for job in jobs for run in job.singles]
+    done = [run.folder for run, state in runs if state == DONE]
+    return done, {run.name: {"state": state, **run.settings} for run, state in runs if state != DONE}
 
 
 def _check_jobs(args: argparse.Namespace) -> None:
@@ -110,21 +127,23 @@ def report(args: argparse.Namespace, overrides: list[str]) -> None:
     """Tables and plots of all finished runs in a folder."""
     if not args.config:
         raise UserError("say which folder of runs: ./launch.sh report DIR [--by=FIELD,...]")
-    from gan_zoo.report import not_done
+    from gan_zoo.report import find, not_done
 
     folder = Path(args.config)
     by = [name for name in (args.by or "").split(",") if name.strip()]
-    _report_runs(folder, by, missing=not_done(folder / "sweep.csv"))
+    if not (runs := find(folder)):
+        raise UserError(f"{folder} holds no finished run")
+    missing = not_done(folder / "sweep.csv", runs)
+    _report_runs(folder, by, runs, missing)
+    if missing:
+        states = Counter(row["state"] for row in missing.values())
+        print(f"not done when the sweep was last seen: {', '.join(f'{n} {state}' for state, n in states.items())}")
 
 
-def _report_runs(
-    folder: Path, by: list[str], only: list[Path] | None = None, missing: Mapping[str, Any] | None = None
-) -> None:
-    """Reports all runs of a folder, or only those in some of its folders; ``missing`` ones stand in the CSV alone."""
+def _report_runs(folder: Path, by: list[str], runs: list[Any], missing: Mapping[str, Any]) -> None:
+    """Reports finished runs of a folder; ``missing`` ones stand in the CSV alone."""
     from gan_zoo import report
 
-    found = report.find(folder) if only is None or only else []
-    runs = [run for run in found if only is None or {run.folder, *run.folder.parents} & set(only)]
     if not runs:
         report.save_csv(folder / "sweep.csv", folder, [], missing)
         return

@@ -11,6 +11,8 @@ from gan_zoo import workdir
 # Okabe and Ito's colours, which colour-blind people tell apart too; yellow is too light on white.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D")
+DIFFERENT = len(COLORS) * len(STYLES)  # lines that can be told apart
 Curve = tuple[np.ndarray, np.ndarray]  # rounds, values
 
 
@@ -19,12 +21,14 @@ def curves(folder: Path) -> dict[str, Curve]:
     points: dict[str, list[tuple[int, float]]] = {}
     for line in workdir.lines(folder / "metrics.jsonl"):
         for name, value in line.items():
-            if "/" in name and not isinstance(value, list):
-                points.setdefault(name, []).append((line["step"], value))
+            if "/" in name:
+                points.setdefault(name, []).append((line.get("step"), value))
     for line in workdir.lines(folder / "evaluations.jsonl"):
-        for name, value in line["scores"].items():
-            points.setdefault(name, []).append((line["step"], value))
-    return {name: tuple(np.array(axis) for axis in zip(*found, strict=True)) for name, found in points.items()}
+        for name, value in line.get("scores", {}).items():
+            points.setdefault(name, []).append((line.get("step"), value))
+    number = lambda value: isinstance(value, int | float)
+    points = {name: [pair for pair in found if all(map(number, pair))] for name, found in points.items()}
+    return {name: tuple(np.array(axis) for axis in zip(*found, strict=True)) for name, found in points.items() if found}
 
 
 def together(found: Sequence[Curve]) -> Curve:
@@ -36,6 +40,11 @@ def together(found: Sequence[Curve]) -> Curve:
 def style(number: int) -> dict[str, str]:
     """How the line of this number looks."""
     return {"color": COLORS[number % len(COLORS)], "linestyle": STYLES[number % len(STYLES)]}
+
+
+def marker(number: int) -> str:
+    """How the dots of this number look."""
+    return MARKERS[number % len(MARKERS)]
 
 
 def band(axis: Any, found: Sequence[Curve], number: int = 0, label: str | None = None) -> None:
@@ -58,7 +67,7 @@ def band(axis: Any, found: Sequence[Curve], number: int = 0, label: str | None =
 def dots(axis: Any, values: Sequence[float], number: int = 0) -> None:
     """Draws what was noted but once: a dot for each run and a line at their mean, side by side by number."""
     color = style(number)["color"]
-    axis.scatter([number] * len(values), values, s=16, color=color)
+    axis.scatter([number] * len(values), values, s=16, color=color, marker=marker(number))
     axis.hlines(np.mean(values), number - 0.3, number + 0.3, color=color)
     axis.set_xticks(())
 

@@ -2,7 +2,7 @@
 
 import csv
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from gan_zoo.evaluate import RESULTS, same_protocol
 
 SEED, CONFIG = "seed", "config"
 PANELS = 4  # plots or pictures in a row
-LEGEND = 150  # characters that a legend has room for in a line
+LEGEND = 150  # characters that a legend has room for in a line over PANELS
+LINE = 0.22  # inches that a line of it takes
 log = logging.getLogger("gan_zoo")
 GAP = 8  # pixels between pictures
 Missing = Mapping[str, Mapping[str, Any]]  # runs that are not done, by their folders: "state", and what was set
@@ -39,27 +40,36 @@ class Run:
     result: Mapping[str, Any]
 
 
-def find(folder: Path) -> list[Run]:
+def find(folder: Path, only: Iterable[Path] | None = None) -> list[Run]:
     """The finished runs in a folder and its subfolders, each seed by itself; damaged ones are told and left out.
 
-    Raises:
-        UserError: there are none.
+    Args:
+        only: some of its subfolders.
     """
     found = []
-    for file in sorted(folder.rglob("config.json")):
+    for file in sorted(file for place in ([folder] if only is None else only) for file in place.rglob("config.json")):
         names = ("config.json", "evaluation.json", "result.json")
         try:
             config, evaluation, result = (workdir.read(file.parent / name) for name in names)
             if not config or not evaluation or not result or config.get("seeds", 1) > 1:
                 continue
+            _check(evaluation["scores"], result)
             name = name_of(folder, file.parent)
             fields = {CONFIG: name.partition(",")[0], **configs.flatten(config)}
             found.append(Run(file.parent, name, fields, evaluation["scores"], result))
         except (UserError, AttributeError, KeyError, TypeError) as error:  # other files of these names
-            log.warning("%s is left out: %s", file.parent, error)
-    if not found:
-        raise UserError(f"{folder} holds no finished run")
+            log.warning("%s is left out: %s: %s", file.parent, type(error).__name__, error)
     return found
+
+
+def _check(scores: Mapping[str, Mapping[str, Any]], result: Mapping[str, Any]) -> None:
+    """Refuses what no run writes: TypeError, AttributeError or KeyError."""
+    for name in ("step", "seconds"):
+        if not isinstance(result[name], int | float):
+            raise TypeError(f"result.json: {name} is {result[name]!r}")
+    for name, score in scores.items():
+        if not isinstance(score["value"], int | float | list):
+            raise TypeError(f"evaluation.json: {name} is {score['value']!r}")
 
 
 def name_of(folder: Path, run: Path) -> str:
@@ -151,40 +161,45 @@ def save_csv(file: Path, folder: Path, runs: Sequence[Run], others: Missing | No
         for run in runs:
             scores = {name: score["value"] for name, score in run.scores.items()}
             own = {name: run.fields.get(name, "") for name in fields}
-            result = {name: run.result[name] for name in ("step", "seconds", "fingerprint")}
+            result = {name: run.result.get(name, "") for name in ("step", "seconds", "fingerprint")}
             writer.writerow({"run": run.folder.relative_to(folder), "state": "done", **own, **scores, **result})
-        done = {str(run.folder.relative_to(folder)) for run in runs}
         for name, row in (others or {}).items():
-            if name in done:
-                continue
             config, seed = name_of(folder, folder / name).partition(",")[0], name.rpartition(f"{SEED}_")[2]
             writer.writerow({"run": name, CONFIG: config, SEED: seed, **row})
 
 
-def not_done(file: Path) -> Missing:
-    """The runs that are not done by what ``save_csv`` has written, as it takes them; {} if there is no such file."""
+def not_done(file: Path, runs: Sequence[Run]) -> Missing:
+    """What ``save_csv`` wrote of runs that were not done, as it takes them, but for ``runs``, which are by now."""
+    done = {str(run.folder.relative_to(file.parent)) for run in runs}
     if not file.exists():
         return {}
     with open(file, newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row.get("run") and row.get("state", "done") != "done"]
+        rows = [row for row in rows if row["run"] not in done]
     return {row.pop("run"): {name: value for name, value in row.items() if value} for row in rows}
 
 
 def save_plots(file: Path, groups: Mapping[Group, Sequence[Run]]) -> None:
     """A panel for each metric and score over the rounds: each group's mean and, around it, its smallest and largest.
 
-    What all noted but once, such as scores of the final state, is shown by a dot for each run.
+    What all noted but once, such as scores of the final state, is shown by a dot for each run. More groups than can be
+    told apart are not drawn.
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    curves = {group: [plots.curves(run.folder) for run in runs] for group, runs in groups.items()}
+    shown = list(groups)[: plots.DIFFERENT]
+    curves = {group: [plots.curves(run.folder) for run in groups[group]] for group in shown}
     names = list(dict.fromkeys(name for own in curves.values() for one in own for name in one))
     if not names:
         return
     columns = min(PANELS, len(names))
     rows = -(-len(names) // columns)
-    figure = Figure(figsize=(4 * columns, 3 * rows), dpi=80, layout="constrained")
+    titles = [title(group) for group in shown]
+    room = LEGEND * columns // PANELS // (8 + max(map(len, titles)))
+    across = max(1, min(PANELS, room))
+    height = 3 * rows + LINE * (2 + -(-len(titles) // across))  # the legend takes nothing from the panels
+    figure = Figure(figsize=(4 * columns, height), dpi=80, layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis, name in zip(panels, names, strict=False):
         drawn = [(number, [one[name] for one in own if name in one]) for number, own in enumerate(curves.values())]
@@ -198,10 +213,9 @@ def save_plots(file: Path, groups: Mapping[Group, Sequence[Run]]) -> None:
         axis.set(title=name)
     for axis in panels[len(names) :]:
         axis.remove()
-    handles = [Line2D([], [], **plots.style(number)) for number in range(len(groups))]
-    titles = [title(group) for group in groups]
-    room = LEGEND * columns // PANELS // (8 + max(map(len, titles)))
-    figure.legend(handles, titles, loc="outside upper center", ncols=max(1, min(PANELS, room)))
+    handles = [Line2D([], [], marker=plots.marker(n), markersize=4, **plots.style(n)) for n in range(len(titles))]
+    cut = f"the first {len(shown)} of {len(groups)} groups; fewer: --by=FIELD,..." if len(shown) < len(groups) else None
+    figure.legend(handles, titles, title=cut, loc="outside upper center", ncols=across)
     figure.savefig(file, bbox_inches="tight")
 
 

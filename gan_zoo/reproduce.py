@@ -29,7 +29,7 @@ import numpy as np
 from PIL import Image
 
 from gan_zoo import config as configs
-from gan_zoo import figures, workdir
+from gan_zoo import workdir
 from gan_zoo.compare import compare, side_by_side
 from gan_zoo.errors import UserError, choose
 from gan_zoo.report import SEED, markdown, mean_and_spread
@@ -173,9 +173,10 @@ def keep(one: Reproduction, every: Sequence[Mapping[str, Job]], scale: str, fold
     results = [_drawn(one, {name: job.folder for name, job in jobs.items()}, scale) for jobs in every]
     result = results[0]
     if result.picture is not None:
-        _save(image, result.picture)
-        if image.stat().st_size > LARGEST:
-            raise UserError(f"{image} has {image.stat().st_size} bytes, more than {LARGEST}: draw it smaller")
+        png = _png(result.picture)
+        if len(png) > LARGEST:  # a good one that lies there stays
+            raise UserError(f"{image} would have {len(png)} bytes, more than {LARGEST}: draw it smaller")
+        image.write_bytes(png)
     seconds = lambda job: workdir.read(job.folder / "result.json")["seconds"]
     runs = {
         name: {"config": configs.to_json(job.wanted), "seconds": [seconds(jobs[name]) for jobs in every]}
@@ -203,18 +204,19 @@ def _drawn(one: Reproduction, runs: Mapping[str, Path], scale: str) -> Result:
         raise UserError(f"draw fails: {traceback.format_exc()}") from None
 
 
-def _save(file: Path, picture: Any) -> None:
-    """Writes a picture; a Figure in 256 colours, which makes a third of its file."""
+def _png(picture: Any) -> bytes:
+    """A picture's file; a Figure in 256 colours, which makes a third of its size."""
+    drawn, file = BytesIO(), BytesIO()
     if not hasattr(picture, "savefig"):
         pixels = np.asarray(picture)
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[-1] != 3:
             raise UserError(f"a picture is uint8 [H, W, 3] or a Figure, and this is {pixels.dtype} {pixels.shape}")
-        figures.save(file, pixels)
-        return
-    with BytesIO() as drawn:
-        picture.savefig(drawn, format="png")
-        colors = Image.open(drawn).convert("RGB").quantize(method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    colors.save(file, optimize=True)
+        Image.fromarray(pixels).save(file, format="png")
+        return file.getvalue()
+    picture.savefig(drawn, format="png")
+    colors = Image.open(drawn).convert("RGB").quantize(method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    colors.save(file, format="png", optimize=True)
+    return file.getvalue()
 
 
 def spread(tables: Sequence[Table]) -> list[list[str]]:

@@ -76,6 +76,38 @@ def test_damaged_runs_are_left_out(folder, caplog):
     assert "seed_0 is left out" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "file, change, told",
+    [
+        ("result.json", {"step": None}, "step is None"),
+        ("result.json", {"seconds": "4"}, "seconds is '4'"),
+        ("evaluation.json", {"scores": 3}, "has no attribute 'items'"),
+        ("evaluation.json", {"scores": {"fid": {"value": None}}}, "fid is None"),
+        ("evaluation.json", {"scores": {"fid": 3.0}}, "not subscriptable"),
+    ],
+)
+def test_runs_of_odd_files_are_left_out(folder, caplog, file, change, told):
+    place = folder / "loss=hinge" / "seed_0" / file
+    workdir.write(place, {**workdir.read(place), **change})
+    assert main(["report", str(folder)]) == 0
+    assert "seed_0 is left out" in caplog.text and told in caplog.text
+    with open(folder / "sweep.csv") as rows:
+        assert len(list(csv.DictReader(rows))) == 3
+
+
+def test_lines_of_odd_metrics_are_passed_over(folder):
+    run = folder / "loss=hinge" / "seed_0"
+    with open(run / "metrics.jsonl", "a") as file:
+        file.write('{"generator/loss": 1.0}\n{"step": 30, "generator/loss": "high", "a/b": null}\n')
+    with open(run / "evaluations.jsonl", "a") as file:
+        file.write('{"step": 30}\n{"scores": {"fid": 1.0}}\n')
+    found = plots.curves(run)
+    assert set(found) == {"generator/loss", "fid"} and [list(rounds) for rounds, _ in found.values()] == [
+        [10, 20],
+        [20],
+    ]
+
+
 def test_a_line_for_each_run(folder):
     report.save_csv(folder / "sweep.csv", folder, report.find(folder), FAILED)
     with open(folder / "sweep.csv") as file:
@@ -101,14 +133,15 @@ def test_what_was_measured_in_two_ways_is_not_mixed(folder):
         report.tables(report.grouped(runs, ["loss"]))
 
 
-def test_runs_that_are_not_done_stay_in_the_table(folder):
+def test_runs_that_are_not_done_stay_in_the_table(folder, capsys):
     states = {**FAILED, "loss=hinge/seed_0": {"state": "failed"}}
     report.save_csv(folder / "sweep.csv", folder, report.find(folder), states)
-    (name, noted), *others = report.not_done(folder / "sweep.csv").items()
+    (name, noted), *others = report.not_done(folder / "sweep.csv", report.find(folder)).items()
     assert not others and name in FAILED  # the other has been finished
     assert noted == {"state": "failed", "config": "gan-digits", "loss": "wgan", "clip": "0.1", "seed": "7"}
-    assert report.not_done(folder / "none.csv") == {}
+    assert report.not_done(folder / "none.csv", []) == {}
     assert main(["report", str(folder), "--by=loss,"]) == 0
+    assert "not done when the sweep was last seen: 1 failed" in capsys.readouterr().out
     with open(folder / "sweep.csv") as file:
         rows = list(csv.DictReader(file))
     assert [row["state"] for row in rows] == 4 * ["done"] + ["failed"] and rows[-1]["clip"] == "0.1"
@@ -148,6 +181,21 @@ def test_curves_and_their_picture(folder):
         color = [int(plots.COLORS[number][i : i + 2], 16) for i in (1, 3, 5)]
         near = (np.abs(picture.astype(int) - color) < 3).all(axis=2)
         assert near[60:, :width].any() and near[60:, width:].any()
+
+
+def test_a_long_legend_leaves_the_panels_alone(folder):
+    """Also where more groups were played than can be told apart."""
+    runs = report.find(folder)
+    few = report.grouped(runs, ["loss"])
+    many = {(("", f"{number:02} {'long ' * 12}"),): runs for number in range(40)}
+    heights = {}
+    for name, groups in {"few": few, "many": many}.items():
+        report.save_plots(folder / f"{name}.png", groups)
+        with Image.open(folder / f"{name}.png") as image:
+            pixels = np.asarray(image.convert("L"))
+        lines = (pixels < 100).mean(axis=1) > 0.5  # the panels' upper and lower ends
+        heights[name] = np.ptp(np.flatnonzero(lines))
+    assert abs(heights["many"] - heights["few"]) < 25
 
 
 def test_samples_of_each_group(folder):
