@@ -94,7 +94,8 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
         choose("command", argv[0], [*COMMANDS, *programs])  # neither an option nor a config file
     overrides = [item.removeprefix("--") for item in rest if item.startswith("--config.")]
     if overrides and command not in ("train", "describe"):
-        raise UserError(f"{command} takes a run as it was trained: leave --{overrides[0]} out")
+        whose = "settings from its file" if command in ("sweep", "reproduce") else "a run as it was trained"
+        raise UserError(f"{command} takes {whose}: leave --{overrides[0]} out")
     _check_options(command, rest)
     parser = _Parser(usage=USAGE, add_help=True, allow_abbrev=False)
     parser.add_argument("config", nargs="?", default=DEFAULT if command in ("train", "describe") else None)

@@ -12,6 +12,7 @@ import inspect
 import json
 import runpy
 import sys
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,8 @@ def _buildable(model: Any, spec: data.Spec, config: ConfigDict) -> list[Phase]:
         raise
     except Exception as error:  # whatever Flax and jax say of shapes and fields that do not fit
         reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
+        own = [at for at in traceback.extract_tb(error.__traceback__) if at.filename == inspect.getfile(type(model))]
+        reason += f"; {Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""
         what = f"config.architecture={config.architecture} with these settings makes no networks for {spec.name}"
         raise UserError(f"{what} as config.model={config.model} uses them ({reason})") from error
     return phases

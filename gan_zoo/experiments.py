@@ -83,16 +83,12 @@ def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
     if not args.config and not args.all:
         table([["", "paper", *reproduce.SCALES]] + [[one.name, one.paper, *one.costs] for one in known.values()])
         return
-    if args.all:
-        wanted = [one for one in known.values() if not one.long]
-    else:
-        wanted = [known[choose("reproduction", args.config, known)]]
+    wanted = _wanted(args, known)
     folder = Path(args.workdir or Path("runs", "reproduce")).absolute()
     output, problems, jobs = Path(args.output or folder / "figures"), [], []
     reproduce.check_gallery(output)
-    _check_jobs(args)
-    if args.seeds < 1:
-        raise UserError(f"--seeds={args.seeds}: at least one")
+    for one in wanted:
+        print(f"{one.name}: {one.cost.get(args.scale, 'nothing is known of this scale')}", flush=True)
     for one in wanted:
         try:
             jobs.append((one, one.jobs(args.scale, folder, args.seeds)))
@@ -121,6 +117,25 @@ def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
     if output.is_dir():
         print(reproduce.gallery(output))
     _tell([*problems, *_not_done(job.name for job in every.values() if states[job.folder] != DONE)])
+
+
+def _wanted(args: argparse.Namespace, known: Mapping[str, Any]) -> list[Any]:
+    """The reproductions that are asked for.
+
+    Raises:
+        UserError: an unknown one, or options that do not fit.
+    """
+    from gan_zoo.reproduce import SCALES
+
+    choose("scale", args.scale, SCALES)
+    _check_jobs(args)
+    if args.seeds < 1:
+        raise UserError(f"--seeds={args.seeds}: at least one")
+    if not args.all:
+        return [known[choose("reproduction", args.config, known)]]
+    if args.config or args.scale != SCALES[0]:
+        raise UserError(f"--all plays all that is {SCALES[0]}: without it, NAME [--scale=...] plays one")
+    return [one for one in known.values() if not one.long]
 
 
 def report(args: argparse.Namespace, overrides: list[str]) -> None:

@@ -78,6 +78,7 @@ def test_what_is_kept(tmp_path):
     noisy = reproduce.Result(np.random.default_rng(0).integers(0, 255, (600, 600, 3), np.uint8))
     with pytest.raises(UserError, match="draw it smaller"):
         reproduce.keep(dataclasses.replace(one, draw=lambda *_: noisy), [{}], "small", tmp_path)
+    assert len(files[0].read_bytes()) <= reproduce.LARGEST  # the good one stays
     Image.open(files[0]).verify()
 
 
@@ -190,3 +191,7 @@ def test_each_is_drawn_as_soon_as_its_runs_are_done(tmp_path, monkeypatch):
 
 def test_unknown_names(refused_here):
     refused_here(["reproduce", "gan_by_hnd"], "did you mean 'gan_by_hand'")
+    refused_here(["reproduce", "--all", "--scale=paper"], "--all plays all that is small")
+    refused_here(["reproduce", "gan_by_hand", "--all"], "NAME [--scale=...] plays one")
+    refused_here(["reproduce", "gan_by_hand", "--scale=large"], "scale")
+    refused_here(["reproduce", "gan_by_hand", "--config.rounds=3"], "takes settings from its file")

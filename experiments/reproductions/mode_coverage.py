@@ -9,7 +9,7 @@ from gan_zoo.reproduce import Result
 
 PAPER = "Gulrajani et al. 2017, section 5 (gan_toy.py), with the losses of 2014, LSGAN, hinge and WGAN beside it"
 COST = {
-    "small": "14 minutes of one core, those of experiments/sweeps/losses.py",
+    "small": "14 minutes of one core; --workdir=runs/losses takes the runs of experiments/sweeps/losses.py",
     "paper": "1.2e16 FLOP (counted)",
 }
 DIFFERS = (
