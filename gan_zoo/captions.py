@@ -1,5 +1,6 @@
 """Scores of images made from texts: whether a text is found again by its image, and how the stages compare."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -7,15 +8,18 @@ import numpy as np
 
 from gan_zoo.data import captioned
 from gan_zoo.data.images import to_bytes
+from gan_zoo.errors import UserError
 from gan_zoo.metrics.images import protocol, sharpness
 from gan_zoo.metrics.seen import look
 from gan_zoo.text import NETWORKS
+from gan_zoo.text.char_cnn_rnn import characters
 from gan_zoo.text.joint_embedding import OF, JointEmbedding, joint_embedding, retrieval
 from gan_zoo.trained import Trained, spread
 
 SEED = 0
 EACH = 4  # images of each caption
 OTHER = 1  # seed of the second judge
+log = logging.getLogger("gan_zoo")
 JUDGE = "char_cnn_rnn_small"  # whose joint embedding looks at images where texts are embedded by a function
 
 
@@ -36,7 +40,7 @@ def caption_scores(
     chosen, words = _unseen(trained, max(OF, number // EACH))
     taken, held_out = trained.test.take(chosen), trained.test.captions()
     captions = [held_out[row][0] for row in chosen]
-    judges = dict(zip(("", "_other"), _judges(trained), strict=True))
+    judges = dict(zip(("", "_other"), _judges(trained), strict=False))
     texts = {ending: joint.texts(captions) for ending, joint in judges.items()}
     given, every = {"text": np.repeat(taken["text"][:, :1], EACH, axis=0)}, np.repeat(captions, EACH)
     seen, crisp = {ending: [] for ending in judges}, []
@@ -44,7 +48,7 @@ def caption_scores(
         crisp.append(sharpness(part))
         for ending, joint in judges.items():
             seen[ending].append(joint.images(part))
-    values = {"text_retrieval_chance": (1 / min(OF, len(set(captions))), {"of": OF})}
+    values = {"text_retrieval_chance": (1 / min(OF, len(set(captions))), {"of": OF})} if judges else {}
     for ending, joint in judges.items():
         own = {"of": OF, "captions": words, **joint.protocol}
         own |= {"joint_embedding": own.pop("text_encoder"), "joint_weights": own.pop("text_weights")}
@@ -81,9 +85,16 @@ def _unseen(trained: Trained, most: int) -> tuple[np.ndarray, str]:
 def _judges(trained: Trained) -> list[JointEmbedding]:
     """Two joint embeddings: the one by which texts are given, where it is one, and another that no network was given.
 
-    Images can please the first by what only it sees; the second tells.
+    Images can please the first by what only it sees; the second tells. None where they cannot read the captions.
     """
     name, dataset = captioned.parsed(trained.config.dataset.partition(":")[2])
+    if name not in NETWORKS:
+        try:
+            every = (text for source in (trained.train, trained.test) for own in source.captions() for text in own)
+            characters(sorted(set(every)), 1)
+        except UserError as error:
+            log.warning("no text_retrieval, whose judge is a %s: %s", JUDGE, str(error).partition(" (")[0])
+            return []
     known = name if name in NETWORKS else JUDGE
     return [joint_embedding(known, dataset, trained.config.classes, seed) for seed in (0, OTHER)]
 

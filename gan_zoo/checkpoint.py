@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,8 +68,11 @@ def from_leaves(like: Any, leaves: Mapping[str, np.ndarray]) -> Any:
     return jax.tree_util.tree_map_with_path(pick, like)
 
 
-def take_over(state: Any, other: Restored, path: str) -> Any:
+def take_over(state: Any, other: Restored, path: str, known: Collection[str] = ()) -> Any:
     """The state with every leaf of a network that the other run has at the same place.
+
+    Args:
+        known: places that stay as they are, of a phase before.
 
     Raises:
         UserError: a leaf has another shape, or none is at the same place.
@@ -77,12 +80,12 @@ def take_over(state: Any, other: Restored, path: str) -> Any:
     leaves, taken = to_leaves(state), 0
     for name, leaf in leaves.items():
         found = other.leaves.get(name, other.leaves.get(name.replace("ema/", "nets/", 1)))
-        if not name.startswith(("nets/", "ema/")) or found is None or "/statistics/" in name:
+        if not name.startswith(("nets/", "ema/")) or found is None or "/statistics/" in name or name in known:
             continue  # statistics are of the other run's data
         if found.shape != leaf.shape:
             raise UserError(f"--init-from: {name} has the shape {found.shape} in {path} and {leaf.shape} here")
         leaves[name], taken = found.astype(leaf.dtype), taken + 1
-    if not taken:
+    if not taken and not known:
         raise UserError(f"--init-from: the run in {path} has none of this model's networks")
     log.info("took %d arrays of networks from %s at round %d", taken, path, other.round)
     return from_leaves(state, leaves)

@@ -165,8 +165,10 @@ def override(config: ConfigDict, overrides: list[str]) -> ConfigDict:
         except (flags.Error, ValueError, TypeError, SyntaxError) as error:
             kind = type(paths[name]).__name__
             raise UserError(f"config.{name} is of type {kind}, and {text!r} is none ({error})") from None
-    if "batch_size" in texts and config.get("batch_sizes"):
-        raise UserError("config.batch_size is not read beside config.batch_sizes: set those, or config.batch_sizes=()")
+    for name in texts:
+        several = f"{name.rpartition('.')[2]}s"
+        if several in ("batch_sizes", "learning_rates") and config.get(several):
+            raise UserError(f"config.{name} is not read beside config.{several}: set those, or config.{several}=()")
     return config
 
 

@@ -53,6 +53,7 @@ def style_scores(
         values = {name: linear_separability(x, probabilities, of_each=True) for name, x in values.items()}
         values["separability_of_nothing"] = unseparated(probabilities, of_each=True)
         own = {**look.protocol, "attributes": probabilities.shape[1], "kept": KEPT, "of": "each class, and its others"}
+        own |= {} if labels is None else {"given": "w knows the label, z does not"}
         found |= {name: {"value": value, **how, **own, "fake_samples": number} for name, value in values.items()}
     return found
 

@@ -53,6 +53,8 @@ def train(config: ConfigDict, path: str | Path) -> dict[str, Any] | None:
         for phase in phases:
             check_batch(phase.batch_size)
         captioned.unpack(Path(path))
+        if spec.text_shape:
+            _check_text(config, Path(path))
         source = data.load(config.dataset, "train", config.image_shape, config.classes)
         check_size(source, max(phase.batch_size for phase in phases))
         larger = source
@@ -60,6 +62,16 @@ def train(config: ConfigDict, path: str | Path) -> dict[str, Any] | None:
             larger = data.load(config.dataset, "train", (*config.load_size, spec.shape[-1]), config.classes)
         trained.held_out(config, spec, phases[-1].game)  # what is wrong there is told before a round is played
         return Run(config, spec, phases, source, larger, Workdir(path, config)).play()
+
+
+def _check_text(config: ConfigDict, path: Path) -> None:
+    """Refuses to go on with another encoder of texts than a run had, before anything in its folder is touched."""
+    for folder in [path] if config.seeds == 1 else sorted(path.glob("seed_*")):
+        if not (folder / "checkpoints").is_dir():
+            continue
+        with contextlib.closing(Checkpoints(folder / "checkpoints", read_only=True)) as found:
+            if newest := found.restore():
+                captioned.check(config.dataset, newest.info["text"], config.classes)
 
 
 def check_size(source: data.Source, batch_size: int) -> None:
@@ -132,7 +144,9 @@ class Run:
         """Plays all phases from where the newest good checkpoint is."""
         with contextlib.ExitStack() as at_end:
             at_end.callback(self.stop.close)
+            at_end.callback(self.workdir.close)
             for seed in self.seeds:
+                at_end.callback(seed.workdir.close)
                 at_end.callback(seed.checkpoints.close)
             return self._play(at_end)
 
@@ -152,8 +166,6 @@ class Run:
         index, states, within = 0, None, 0
         if restored:
             info = restored[0].info
-            if self.text:
-                captioned.check(self.config.dataset, info["text"], self.config.classes)
             index, within = len(info["played"]) - 1, info["played"][-1][1]
             like = trained.state_like(self.phases[index].game, self.spec, self.config)
             states = [self._replicate(from_leaves(like, one.leaves)) for one in restored]
@@ -234,13 +246,14 @@ class Run:
         yield from zip(self.seeds, apart(states), strict=True)
 
     def _begin(self, number: int, earlier: list[State] | None) -> list[State]:
-        """The states at the start of a phase; the first one may start from another run's networks."""
+        """The states at the start of a phase; networks that begin there may start from another run's."""
         batch, states = data.example(self.spec, self.phases[number].batch_size, self.dtype), []
         for i, seed in enumerate(self.seeds):
             key = jax.random.fold_in(jax.random.key(seed.config.seed), number)
             state = new_state(self.phases[number].game, key, batch, *([earlier[i]] if earlier else []))
-            if earlier is None and self.config.init_from:
-                state = take_over(state, trained.restore(self.config.init_from), self.config.init_from)
+            if self.config.init_from:
+                known = to_leaves(earlier[i]) if earlier else {}
+                state = take_over(state, trained.restore(self.config.init_from), self.config.init_from, known)
             states.append(self._replicate(state))
         return states
 

@@ -78,7 +78,10 @@ class Trained:
         if text is not None and label is not None:
             raise UserError("a text or a label: one of the two says what is drawn")
         if text is not None:
-            return self.generate(num, np.zeros(num, np.int32), seed, text)["image"]
+            made = self.generate(num, np.zeros(num, np.int32), seed, text)
+            if "text" not in made:
+                raise UserError(f"text {text!r}: {self.config.model} reads no captions, whatever the data have")
+            return made["image"]
         if label is not None and not self.spec.classes:
             raise UserError(f"label {label}: {self.spec.name} has no labels")
         if label is not None and not 0 <= label < self.spec.classes:
@@ -192,7 +195,13 @@ class Trained:
             return self.held_out(numbers)
         batch = data.example(self.spec, len(numbers), self.dtype, labels)
         if self.spec.text_shape:
-            taken = self.train.take(self._captioned(numbers, labels))
+            try:
+                train = self.train
+            except UserError as error:
+                raise UserError(
+                    f"{error}\nSamples are made of captions of these data, or of a text: --text=TEXT"
+                ) from None
+            taken = train.take(self._captioned(numbers, labels))
             batch |= {"text": taken["text"][:, :1].astype(self.dtype)}
             batch |= {"label": taken["label"]} if self.spec.classes else {}
         return batch

@@ -67,6 +67,11 @@ class Workdir:
         self.write("config.json", given)
         self.write("versions.json", versions())
 
+    def close(self) -> None:
+        """Lets go of the folder."""
+        if self.writes:
+            self.lock.close()
+
     def read(self, name: str) -> dict[str, Any] | None:
         """A JSON file's object, or None if the folder has no such file."""
         return read(self.path / name)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import test_text
 from PIL import Image
 from tools import play, shrunk
 
@@ -15,7 +16,7 @@ from gan_zoo import captions, data, evaluate, figures
 from gan_zoo import config as configs
 from gan_zoo.__main__ import main
 from gan_zoo.architectures import stackgan
-from gan_zoo.checkpoint import Checkpoints
+from gan_zoo.checkpoint import Checkpoints, Restored, to_leaves
 from gan_zoo.data import captioned
 from gan_zoo.errors import UserError
 from gan_zoo.game import Phase
@@ -23,6 +24,7 @@ from gan_zoo.losses import normal_divergence
 from gan_zoo.metrics.extractors import Extractor
 from gan_zoo.models.stackgan import Model
 from gan_zoo.step import new_state
+from gan_zoo.train import train
 from gan_zoo.trained import Trained, load
 
 KEY = jax.random.key(0)
@@ -184,6 +186,61 @@ def test_a_text_is_drawn_where_the_set_is_not(phases, tmp_path, monkeypatch):
         drawn = np.asarray(image.convert("L"))
     np.testing.assert_allclose(load(tmp_path).sample(0, 3, text="aaa"), wanted, atol=1e-6)
     np.testing.assert_array_equal(drawn, figures.grid(wanted[None])[..., 0])
+
+
+@pytest.fixture
+def trained_only(monkeypatch):
+    """Runs end without scores, whose judges would have to be trained."""
+    monkeypatch.setattr("gan_zoo.record.Record.final", lambda *_: {"scores": {}})
+    monkeypatch.setattr("gan_zoo.record.Record.pictures", lambda *_: None)
+
+
+def test_an_encoder_that_has_changed_leaves_a_run_as_it_was(tmp_path, monkeypatch, trained_only):
+    """What cannot be continued keeps its scores, its lines and its config."""
+    few = ("config.rounds=1", "config.phases.stage1=1", "config.eval_samples=16", "config.log_every=1")
+    train(small(*few), tmp_path)
+    files = [file for file in tmp_path.rglob("*") if file.is_file() and file.name != ".lock"]
+    before = {file: file.read_bytes() for file in files}
+    assert {"evaluation.json", "result.json", "metrics.jsonl"} <= {file.name for file in before}
+    monkeypatch.setattr("test_text.marks", lambda texts: test_text.vowels(texts) * 2)
+    with pytest.raises(UserError, match="Bring the version that the run had"):
+        train(small(*few, "config.rounds=3"), tmp_path)
+    assert {file: file.read_bytes() for file in files} == before
+
+
+def test_another_runs_networks_are_taken_in_the_phase_that_has_them(phases, tmp_path, monkeypatch, trained_only):
+    config, spec, played, first, second = phases
+    other = Restored(2, {name: leaf + 1 for name, leaf in to_leaves(second).items() if "/params/" in name}, {})
+    monkeypatch.setattr("gan_zoo.trained.restore", lambda path: other)
+    few = ("config.rounds=1", "config.phases.stage1=1", "config.eval_samples=16", "config.ema_decay=0.5")
+    rates = [f"config.{player}_optimizer.learning_rate=0.0" for player in ("generator", "discriminator")]
+    train(small(*few, *rates, "config.init_from=other"), tmp_path)
+    new = Checkpoints(tmp_path / "checkpoints", read_only=True).restore().leaves
+    taken = [name for name in new if "/params/" in name and name.startswith("nets/")]
+    assert {name.split("/")[1] for name in taken} == {"stage1", "stage2", "discriminator2"}
+    for name in taken:
+        np.testing.assert_array_equal(new[name], other.leaves[name], err_msg=name)
+
+
+def test_captions_that_no_judge_can_read_are_told(phases, monkeypatch, caplog):
+    config, spec, played, first, _ = phases
+    learned = Trained(config, spec, played[0].game, first, 2)
+    source = replace(learned.test, captions=lambda: [("日本",)] * learned.test.size)
+    monkeypatch.setattr(Trained, "test", source)
+    monkeypatch.setattr(Trained, "train", source)
+    assert captions._judges(learned) == []
+    assert "no text_retrieval" in caplog.text and "'日本' has no character" in caplog.text
+    scores = captions.caption_scores(learned, SimpleNamespace(extractor=None), 40, np.zeros(40, np.int32), {})
+    assert set(scores) == {"sharpness", "sharpness_of_truth"}
+
+
+def test_a_text_is_for_models_that_read_it():
+    """Those that do not would draw whatever they draw."""
+    config, _ = shrunk("configs/dcgan.py:digits", *OVERRIDES)
+    spec, (phase,) = configs.build(config)
+    state = new_state(phase.game, KEY, data.example(spec, 8))
+    with pytest.raises(UserError, match="dcgan reads no captions|gan reads no captions"):
+        Trained(config, spec, phase.game, state, 0).sample(0, 3, text="aaa")
 
 
 def test_losses_are_the_papers(monkeypatch):

@@ -399,6 +399,10 @@ def test_projection_finds_an_image_that_the_network_makes(grown):
         (["config.phases.8=many"], "number of rounds"),
         (["config.mixing=1.5"], "mixing is 1.5: it must be from 0 to 1"),
         (["config.batch_size=8"], "config.batch_sizes"),
+        (
+            ["config.learning_rates=(0.1,)", "config.generator_optimizer.learning_rate=0.1"],
+            "config.generator_optimizer.learning_rate is not read beside config.learning_rates",
+        ),
     ],
 )
 def test_settings_that_do_not_fit(overrides, words):

@@ -15,7 +15,7 @@ from gan_zoo.data import captioned
 from gan_zoo.errors import UserError
 from gan_zoo.text import minilm
 from gan_zoo.text.char_cnn_rnn import ALPHABET, CharCNNRNN, characters
-from gan_zoo.text.joint_embedding import captions_of, joint_embedding, retrieval, structured_loss
+from gan_zoo.text.joint_embedding import captions_of, different, joint_embedding, retrieval, structured_loss
 
 
 def vowels(texts):
@@ -34,18 +34,38 @@ def flat(texts):
 
 
 def unsure(texts):
-    """An encoder that knows two texts only."""
-    return np.full((len(texts), 4), 0.0 if len(texts) <= 2 else np.nan)
+    """An encoder that knows four texts only."""
+    return np.full((len(texts), 4), 0.0 if len(texts) <= 4 else np.nan)
 
 
 def flattened(texts):
     """An encoder that makes one number of each text when there are many."""
-    return np.zeros((len(texts), 4)) if len(texts) <= 2 else np.zeros(len(texts))
+    return np.zeros((len(texts), 4)) if len(texts) <= 4 else np.zeros(len(texts))
 
 
 def fewer(texts):
-    """An encoder that makes at most two rows."""
-    return np.zeros((min(len(texts), 2), 4))
+    """An encoder that makes at most four rows."""
+    return np.zeros((min(len(texts), 4), 4))
+
+
+def ragged(texts):
+    """No encoder: as many numbers as a text has characters."""
+    return [[0.0] * len(text) for text in texts]
+
+
+def words(texts):
+    """No encoder: a text's words."""
+    return [text.split()[:2] for text in texts]
+
+
+def nothing(texts):
+    """An encoder that makes no numbers."""
+    return np.zeros((len(texts), 0))
+
+
+def widening(texts):
+    """An encoder whose numbers are as many as the texts."""
+    return np.zeros((len(texts), len(texts)))
 
 
 ENCODER = f"{__name__}.vowels"
@@ -92,6 +112,11 @@ def test_structured_loss_by_hand():
     assert structured_loss(scores, jnp.ones((2, 2), bool)) == 0
     gradient = jax.grad(structured_loss)(scores, jnp.eye(2, dtype=bool))
     np.testing.assert_allclose(gradient, [[-0.5, 0.5], [0, 0]])
+
+
+def test_different_texts_and_where_they_stand():
+    known, places = different(["b", "a", "b", "c"])
+    assert known == ["a", "b", "c"] and places.tolist() == [1, 0, 1, 2]
 
 
 def test_retrieval_by_hand():
@@ -179,7 +204,15 @@ def test_captions_that_are_missing_or_empty(birds):
 
 @pytest.mark.parametrize(
     "encoder, words",
-    [("unsure", "numbers that are not finite"), ("fewer", r"an array \(2, 4\)"), ("flattened", r"an array \(\d+,\)")],
+    [
+        ("unsure", "numbers that are not finite"),
+        ("fewer", r"an array \(4, 4\)"),
+        ("flattened", r"an array \(\d+,\)"),
+        ("ragged", "no array of numbers"),
+        ("words", "no array of numbers"),
+        ("nothing", r"an array \(4, 0\)"),
+        ("widening", r"an array \(\d+, \d+\)"),
+    ],
 )
 def test_encoders_that_make_something_else_are_named(birds, encoder, words):
     with pytest.raises(UserError, match=f"{__name__}.{encoder} made {words} of"):
@@ -223,11 +256,14 @@ def test_embeddings_are_remembered_and_made_anew_for_other_texts(birds, tmp_path
 
 def test_runs_whose_texts_were_embedded_otherwise_are_refused(monkeypatch):
     name = f"captioned:{ENCODER}:digits"
-    noted = captioned.weights(name)
+    noted, exact = captioned.weights(name), vowels
     captioned.check(name, noted)
-    monkeypatch.setitem(globals(), "vowels", lambda texts: np.ones((len(texts), 5)))
-    with pytest.raises(UserError, match=f"weights {noted}"):
-        captioned.check(name, noted)
+    monkeypatch.setitem(globals(), "vowels", lambda texts: exact(texts) * (1 + 1e-7) + 1e-8)  # another machine's
+    captioned.check(name, noted)
+    for other in (lambda texts: np.ones((len(texts), 5)), lambda texts: exact(texts)[:, ::-1]):
+        monkeypatch.setitem(globals(), "vowels", other)
+        with pytest.raises(UserError, match=f"weights {noted}.*Bring the version that the run had"):
+            captioned.check(name, noted)
 
 
 def test_a_run_keeps_the_encoder_that_was_trained_for_it(tmp_path, monkeypatch):
@@ -265,6 +301,8 @@ def test_names_of_sets_and_encoders_are_told_apart():
     assert captioned.parsed("char_cnn_rnn_small:emoji:google") == ("char_cnn_rnn_small", "emoji:google")
     assert captioned.parsed("my.encoder:folder:a/b.c") == ("my.encoder", "folder:a/b.c")
     assert captioned.parsed("folder:a/b.c") == ("char_cnn_rnn", "folder:a/b.c")
+    with pytest.raises(UserError, match=r"'char_cnn_rn' is no data set and no encoder.*char_cnn_rnn_small, minilm"):
+        data.spec("captioned:char_cnn_rn:emoji:google")
 
 
 def test_any_set_can_be_embedded_as_a_run_sees_it(birds, cache, monkeypatch):

@@ -144,11 +144,19 @@ def alone(name: str) -> Iterator[None]:
         yield
 
 
+def is_known(kind: str) -> bool:
+    """Whether sets have such names, before their ":"."""
+    return kind in _kinds()
+
+
+def _kinds() -> set[str]:
+    return {module.name for module in pkgutil.iter_modules(__path__)} - HELPERS | set(ALIASES)
+
+
 def _find(name: str) -> tuple[ModuleType, str]:
     """The module that serves a name, and its argument."""
     kind, _, argument = name.partition(":")
-    files = {module.name for module in pkgutil.iter_modules(__path__)}
-    choose("data set", kind, files - HELPERS | set(ALIASES))
+    choose("data set", kind, _kinds())
     file, _, own = ALIASES.get(kind, kind).partition(":")
     module = importlib.import_module(f"{__name__}.{file}")
     wanted = "" if own else getattr(module, "ARGUMENT", "")

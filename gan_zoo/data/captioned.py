@@ -1,8 +1,9 @@
 """captioned:DATA or captioned:ENCODER:DATA: a set's images, each with the embeddings of its captions, "text".
 
 DATA brings the captions: emoji:google, tfds:coco_captions, folder:PATH with a .txt beside each image (a caption on each
-line), or any labelled set, whose labels' names they then are. ENCODER is one of ``gan_zoo.text``. Texts are embedded
-when the set is opened for the first time, and kept in the data folder.
+line), or any labelled set, whose labels' names they then are. Of more than ten captions of an image the first ten are
+taken. ENCODER is one of ``gan_zoo.text``; its networks read a text's first 201 characters (char_cnn_rnn) or 80. Texts
+are embedded when the set is opened for the first time, and kept in the data folder.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from gan_zoo.errors import UserError
 
 ARGUMENT = "[ENCODER:]DATA"
 ENCODER = "text_encoder"  # where a run keeps its own
-CAPTIONS = 10  # of each example; fewer are repeated
+CAPTIONS = 10  # of each example; fewer are repeated, more are not used
 AT_ONCE = 20_000  # texts
 log = logging.getLogger("gan_zoo")
 
@@ -110,11 +111,19 @@ def check(dataset: str, noted: str, classes: int = 0, folder: Path | None = None
     Raises:
         UserError: says what to bring.
     """
+    from gan_zoo.text import NETWORKS, same_weights
+
     here = _of_run(dataset, classes, folder).protocol["text_weights"]
-    if here != noted:
+    if not same_weights(here, noted):
+        name, _ = parsed(dataset.partition(":")[2])
+        advice = (
+            f"it was trained elsewhere, or on other captions. Bring the run's folder {ENCODER}"
+            if name in NETWORKS
+            else f"{name} makes other numbers of the same texts. Bring the version that the run had"
+        )
         raise UserError(
             f"this run's texts were embedded with the weights {noted}, and the encoder of {dataset} has {here} here: "
-            f"it was trained elsewhere, or on other captions. Bring the run's folder {ENCODER}"
+            + advice
         )
 
 
@@ -133,7 +142,15 @@ def parsed(argument: str) -> tuple[str, str]:
     from gan_zoo import text
 
     first, _, rest = argument.partition(":")
-    return (first, rest) if rest and text.is_encoder(first) else (text.DEFAULT, argument)
+    if rest and text.is_encoder(first):
+        return first, rest
+    if not data.is_known(first):
+        encoders = ", ".join((*text.NETWORKS, *text.FUNCTIONS, "PACKAGE.FUNCTION"))
+        raise UserError(
+            f"captioned:{argument}: {first!r} is no data set and no encoder of texts. Write captioned:{ARGUMENT}; "
+            f"encoders are {encoders}"
+        )
+    return text.DEFAULT, argument
 
 
 def _remembered(encoder, rows: list[str]) -> np.ndarray:
@@ -141,8 +158,10 @@ def _remembered(encoder, rows: list[str]) -> np.ndarray:
     key = hashlib.sha256(repr(sorted(encoder.protocol.items())).encode() + "\n".join(rows).encode()).hexdigest()[:24]
     file = data.folder() / "text" / f"{key}.npy"
     if not file.exists():
-        known, inverse = np.unique(rows, return_inverse=True)
-        parts = [encoder(list(known[start : start + AT_ONCE])) for start in range(0, len(known), AT_ONCE)]
+        from gan_zoo.text.joint_embedding import different
+
+        known, inverse = different(rows)
+        parts = [encoder(known[start : start + AT_ONCE]) for start in range(0, len(known), AT_ONCE)]
         file.parent.mkdir(parents=True, exist_ok=True)
         partial = file.with_suffix(f".{os.getpid()}.npy")
         np.save(partial, np.concatenate(parts)[inverse])

@@ -223,4 +223,4 @@ class Model:
 
 
 def _sampled(image: jax.Array, batch: Batch) -> Batch:
-    return {"image": image, **({"label": batch["label"]} if "label" in batch else {})}
+    return {"image": image, "text": batch["text"][:, 0], **({"label": batch["label"]} if "label" in batch else {})}

@@ -6,7 +6,6 @@ minilm              a sentence encoder, of 384 numbers, that a package brings
 PACKAGE.FUNCTION    any function that can be imported: texts, a list of N str -> array [N, T]
 """
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,14 @@ NETWORKS = {
 }
 FUNCTIONS = {"minilm": "gan_zoo.text.minilm.encode"}
 DEFAULT = "char_cnn_rnn"
+SAME = 1e-3  # of the largest
+# A function's weights cannot be looked at: what it makes of these stands for them.
+MARKS = (
+    "a small yellow bird with black wings",
+    "two people walk their dog along a beach",
+    "Seven. 7?",
+    "the number two",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,14 +42,30 @@ class Encoder:
 
     encode: Callable[[Sequence[str]], np.ndarray]
     protocol: Mapping[str, Any]
+    size: int
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        made = np.asarray(self.encode(list(texts)), np.float32)
-        if made.ndim != 2 or len(made) != len(texts) or not np.isfinite(made).all():
-            good = made.ndim == 2 and len(made) == len(texts)
-            what = "numbers that are not finite" if good else f"an array {made.shape}"
-            raise UserError(f"the text encoder {self.protocol['text_encoder']} made {what} of {len(texts)} texts")
-        return made
+        return made_by(self.protocol["text_encoder"], self.encode, texts, self.size)
+
+
+def made_by(
+    name: str, encode: Callable[[Sequence[str]], np.ndarray], texts: Sequence[str], size: int = 0
+) -> np.ndarray:
+    """What an encoder makes of texts, float32 [N, T]; T is ``size``, if that is known.
+
+    Raises:
+        UserError: it made something else.
+    """
+    made, wanted = encode(list(texts)), f"[{len(texts)}, {size or 'T'}] is needed"
+    try:
+        made = np.asarray(made, np.float32)
+    except (ValueError, TypeError):  # rows of several lengths, or no numbers
+        raise UserError(f"the text encoder {name} made no array of numbers of {len(texts)} texts: {wanted}") from None
+    if made.ndim != 2 or len(made) != len(texts) or made.shape[1] != (size or made.shape[1]) or not made.shape[1]:
+        raise UserError(f"the text encoder {name} made an array {made.shape} of {len(texts)} texts: {wanted}")
+    if not np.isfinite(made).all():
+        raise UserError(f"the text encoder {name} made numbers that are not finite of {len(texts)} texts")
+    return made
 
 
 def is_encoder(name: str) -> bool:
@@ -54,7 +77,7 @@ def size(name: str) -> int:
     """How many numbers an encoder makes of a text; trains nothing."""
     if name in NETWORKS:
         return NETWORKS[name].features
-    return imported(name)(["a text"]).shape[1]
+    return imported(name).size
 
 
 def imported(name: str) -> Encoder:
@@ -70,9 +93,15 @@ def imported(name: str) -> Encoder:
     encode = getattr(outside(module), function, None)
     if not callable(encode):
         raise UserError(f"the text encoder {name}: {module} has no function {function}")
-    shape = np.shape(encode(["one text", "another"]))
-    if len(shape) != 2 or shape[0] != 2:
-        raise UserError(f"the text encoder {name} made an array {shape} of two texts: [2, T] is needed")
-    # A function's weights cannot be looked at: what it makes of a text stands for them.
-    mark = hashlib.sha256(np.asarray(encode(["a mark"]), np.float32).tobytes()).hexdigest()[:16]
-    return Encoder(encode, {"text_encoder": name, "text_weights": mark})
+    made = made_by(name, encode, MARKS)
+    seen = made @ np.cos(np.outer(np.arange(made.shape[1]), (1, 2)))  # a few numbers that depend on all
+    mark = " ".join(f"{number:.6g}" for number in seen.ravel())
+    return Encoder(encode, {"text_encoder": name, "text_weights": mark}, made.shape[1])
+
+
+def same_weights(one: str, other: str) -> bool:
+    """Whether two encoders are one by their "text_weights"; of functions but for what machines round otherwise."""
+    if one == other or " " not in one or " " not in other:
+        return one == other
+    first, second = (np.array(marks.split(), float) for marks in (one, other))
+    return np.shape(first) == np.shape(second) and np.abs(first - second).max() <= SAME * np.abs(first).max()

@@ -76,7 +76,7 @@ class JointEmbedding:
     @property
     def encoder(self) -> Encoder:
         """The half that reads texts."""
-        return Encoder(self.texts, self.protocol)
+        return Encoder(self.texts, self.protocol, self.text.features)
 
     @property
     def _text(self):
@@ -169,6 +169,13 @@ def captions_of(source: data.Source) -> Sequence[tuple[str, ...]]:
     return [(source.class_names[label],) for label in source.arrays["label"]]
 
 
+def different(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """The different ones among texts, sorted, and each text's place among those."""
+    known = sorted(set(texts))  # an array of texts would take the room of the longest for each
+    place = {text: number for number, text in enumerate(known)}
+    return known, np.array([place[text] for text in texts])
+
+
 def retrieval(images: np.ndarray, texts: np.ndarray, captions: Sequence[str]) -> float:
     """The share of images [N, T] to which, of OF texts [N, T], their own is nearest by the inner product.
 
@@ -187,7 +194,7 @@ def _pairs(source: data.Source, text: CharCNNRNN) -> data.Source:
     """A set's images with the characters of CAPTIONS captions, in memory: "text" int8 [N, CAPTIONS, length]."""
     captions = captions_of(source)
     rows = [own[place % len(own)] for own in captions for place in range(CAPTIONS)]
-    known, inverse = np.unique(rows, return_inverse=True)
+    known, inverse = different(rows)
     read = characters(known, text.length).astype(np.int8)[inverse].reshape(len(captions), CAPTIONS, text.length)
     image = source.take(np.arange(source.size))["image"] if source.arrays is None else source.arrays["image"]
     found = data.in_memory(replace(source.spec, classes=0), source.split, image)
