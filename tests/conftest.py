@@ -11,6 +11,12 @@ OLDER = " --xla_cpu_use_fusion_emitters=false" if version("jax").startswith("0.1
 os.environ["XLA_FLAGS"] = FLAGS + OLDER
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+# Each of pytest-xdist's workers keeps to a core of its own, as do the commands that it starts: XLA's threads of one
+# worker and of the other take turns on every core otherwise.
+if hasattr(os, "sched_setaffinity") and (worker := os.environ.get("PYTEST_XDIST_WORKER")):
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+
 import jax  # noqa: E402
 import pytest  # noqa: E402
 

@@ -30,11 +30,13 @@ def draw(runs, scale):
         continuous = first["continuous"].copy()
         continuous[:, number] = values
         sweeps[f"continuous {number + 1}"] = {**first, "continuous": continuous}
-    parts, table, numbers = [], [["code", "mean change of a pixel along a row"]], {}
+    parts, numbers = [], {}
     for name, latents in sweeps.items():
         images = run.draw(latents).reshape(ROWS, COLUMNS, *run.spec.shape)
         part = figures.headed(figures.grid(images), [f"{name} code"])
         parts.append(np.pad(part, [(0, 0), (0, 12), (0, 0)], constant_values=255))
         numbers[name] = float(images.std(axis=1).mean())
-        table.append([name, numbers[name]])
-    return Result(np.concatenate(parts, axis=1), table, numbers)
+    # Which of the continuous codes is the first one is chance: seeds can be compared in what all of them do.
+    continuous = float(np.mean([change for name, change in numbers.items() if name != "category"]))
+    table = [["code", "mean change of a pixel along a row"], ["category", numbers["category"]]]
+    return Result(np.concatenate(parts, axis=1), [*table, ["continuous, mean of all", continuous]], numbers)
