@@ -13,7 +13,7 @@ from gan_zoo.report import mean_and_spread
 from gan_zoo.reproduce import Result
 
 PAPER = "Kim et al. 2017, figure 4 (section 3.1)"
-COST = {"small": "20 minutes of one core, beside other runs", "paper": "the same"}
+COST = {"small": "8 minutes of one core", "paper": "the same"}
 DIFFERS = (
     "where the modes lie, and sizes of networks and minibatches, which the paper leaves open; 6,000 rounds, three "
     "seeds, the picture shows the first. A mode counts with 10 of 10,000 translated points within three deviations"
