@@ -123,7 +123,7 @@ def check(dataset: str, noted: str, classes: int = 0, folder: Path | None = None
         )
         raise UserError(
             f"this run's texts were embedded with the weights {noted}, and the encoder of {dataset} has {here} here: "
-            + advice
+            f"{advice}"
         )
 
 
