@@ -1,6 +1,7 @@
 """The commands that play many runs: sweeps, reproductions of papers' figures, and reports of what has come of them."""
 
 import argparse
+import logging
 import traceback
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from gan_zoo.screen import table
 
 PROJECT = Path(__file__).resolve().parent.parent
 EXPERIMENTS = PROJECT / "experiments"
+log = logging.getLogger("gan_zoo")
 
 
 def sweep(args: argparse.Namespace, overrides: list[str]) -> None:
@@ -25,6 +27,7 @@ def sweep(args: argparse.Namespace, overrides: list[str]) -> None:
     _check_jobs(args)
     folder = Path(args.workdir or Path("runs", Path(args.config).stem)).absolute()
     jobs, parameters = load(args.config, folder, args.together)
+    _bring(jobs)
     noted: dict[Path, str] = {}
 
     def note(states: Mapping[Path, str]) -> None:
@@ -50,6 +53,20 @@ def _parted(jobs: Iterable[Any], states: Mapping[Path, str]) -> tuple[list[Path]
     runs = [(run, states.get(run.folder, states[job.folder])) for job in jobs for run in job.singles]
     done = [run.folder for run, state in runs if state == DONE]
     return done, {run.name: {"state": state, **run.settings} for run, state in runs if state != DONE}
+
+
+def _bring(jobs: Iterable[Any]) -> None:
+    """Brings the sets that are yet to be trained on, once for all jobs, here where there is a network.
+
+    One that cannot be had is told, and left to its jobs: it may lie where they run.
+    """
+    from gan_zoo import data
+
+    for name in sorted({job.wanted.dataset for job in jobs if not job.is_done()}):
+        try:
+            data.bring(name)
+        except UserError as error:
+            log.warning("%s: %s", name, error)
 
 
 def _check_jobs(args: argparse.Namespace) -> None:
@@ -95,6 +112,7 @@ def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
         except Exception as error:  # the file is the user's own code; the others are played all the same
             problems.append(f"{one.name}: {_in_words(error)}")
     every = {job.folder: job for _, own in jobs for seed in own for job in seed.values()}  # some share a run
+    _bring(every.values())
     drawn: dict[str, list[Path]] = {}
 
     def draw(states: Mapping[Path, str]) -> None:

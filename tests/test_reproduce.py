@@ -189,6 +189,31 @@ def test_each_is_drawn_as_soon_as_its_runs_are_done(tmp_path, monkeypatch):
     assert seen == [[], ["README", "second"], ["README", "second"]]
 
 
+def test_sets_are_brought_before_the_first_run(tmp_path, monkeypatch, caplog):
+    folder, seen = tmp_path / "reproductions", []
+    folder.mkdir()
+    runs = "{name: {'config': 'configs/dcgan.py:' + name} for name in ('digits', 'fashion_mnist')}"
+    (folder / "one.py").write_text(f"{HEAD}from gan_zoo import reproduce\n{GOOD.replace('{}', runs)}")
+    listed = [{"config": "configs/pix2pix.py:emoji"}, {"config": "configs/dcgan.py:fashion_mnist", "seed": 1}]
+    (tmp_path / "sweep.py").write_text(f"def get_runs(): return {listed}")
+
+    def bring(name):
+        seen.append(name)
+        raise UserError("no network")
+
+    def play(jobs, *rest):
+        seen.append("play")
+        return {job.folder: "failed" for job in jobs}
+
+    monkeypatch.setattr(experiments, "EXPERIMENTS", tmp_path)
+    monkeypatch.setattr(data, "bring", bring)
+    monkeypatch.setattr("gan_zoo.live.play", play)
+    assert main(["reproduce", "one", f"--workdir={tmp_path / 'runs'}"]) == 2
+    assert main(["sweep", str(tmp_path / "sweep.py"), f"--workdir={tmp_path}"]) == 2
+    assert seen == ["digits", "fashion_mnist", "play", "emoji:twitter2google", "fashion_mnist", "play"]
+    assert "fashion_mnist: no network" in caplog.text  # and what is here is played all the same
+
+
 def test_unknown_names(refused_here):
     refused_here(["reproduce", "gan_by_hnd"], "did you mean 'gan_by_hand'")
     refused_here(["reproduce", "--all", "--scale=paper"], "--all plays all that is small")

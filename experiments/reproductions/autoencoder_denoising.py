@@ -13,7 +13,7 @@ from gan_zoo.reconstructions import WINDOW
 from gan_zoo.reproduce import Result
 
 PAPER = "after Vincent et al. 2008, figure 1 (who do not show what is restored)"
-COST = {"small": "10 minutes of one core, after ./launch.sh data fashion_mnist", "paper": "5.4e14 FLOP (counted)"}
+COST = {"small": "10 minutes of one core", "paper": "5.4e14 FLOP (counted)"}
 DIFFERS = (
     "convolutional, Fashion-MNIST for MNIST; the paper's networks are fully connected, are stacked, and are judged by "
     "what classifiers make of their features. The scale paper has 100,000 rounds for 3,000"

@@ -14,7 +14,7 @@ from gan_zoo.reproduce import Result
 
 PAPER = "after Hinton and Salakhutdinov 2006, figures 2 and 3 (stacked RBMs there)"
 COST = {
-    "small": "8 minutes of one core, after ./launch.sh data fashion_mnist",
+    "small": "8 minutes of one core",
     "paper": "1.5e14 FLOP (counted)",
 }
 DIFFERS = (

@@ -8,7 +8,7 @@ from gan_zoo.reproduce import Result, scores_of
 
 PAPER = "Pathak et al. 2016, figure 6"
 COST = {
-    "small": "11 minutes of one core, after ./launch.sh data fashion_mnist",
+    "small": "11 minutes of one core",
     "paper": "9.8e14 FLOP (counted)",
 }
 DIFFERS = (

@@ -3,7 +3,7 @@
 from gan_zoo.reproduce import compared
 
 PAPER = "Zhu et al. 2017, figure 7 and tables 4 and 5"
-COST = {"small": "13 minutes of two cores (--jobs=2), after ./launch.sh data emoji", "paper": "1.0e18 FLOP (counted)"}
+COST = {"small": "13 minutes of two cores (--jobs=2)", "paper": "1.0e18 FLOP (counted)"}
 DIFFERS = (
     "small: the emoji of two vendors, 32x32, for labels and street scenes, so L1 to the other vendor's true drawing "
     "for FCN scores; a quarter of the config's rounds, half its minibatch and three quarters of its width"

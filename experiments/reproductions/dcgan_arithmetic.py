@@ -16,7 +16,7 @@ from gan_zoo.reproduce import Result
 
 PAPER = "Radford et al. 2015, figure 7"
 COST = {
-    "small": "3 minutes of one core, after ./launch.sh data fashion_mnist",
+    "small": "3 minutes of one core",
     "paper": "4.5e15 FLOP (counted)",
 }
 DIFFERS = (

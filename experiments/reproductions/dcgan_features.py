@@ -17,7 +17,7 @@ from gan_zoo import data
 from gan_zoo.reproduce import Result
 
 PAPER = "Radford et al. 2015, tables 1 and 2"
-COST = {"small": "9 minutes of one core, after ./launch.sh data fashion_mnist", "paper": "4.5e15 FLOP (counted)"}
+COST = {"small": "9 minutes of one core", "paper": "4.5e15 FLOP (counted)"}
 DIFFERS = (
     "small: the discriminator learned from the very images that are classified, without their labels; the paper's from "
     "ImageNet. One drawing of the labelled images, two cross-validation folds"

@@ -8,7 +8,7 @@ from gan_zoo.reproduce import Result, walk
 
 PAPER = "Radford et al. 2015, figure 4"
 COST = {
-    "small": "3 minutes of one core, after ./launch.sh data fashion_mnist",
+    "small": "3 minutes of one core",
     "paper": "2.8e16 FLOP (counted)",
 }
 DIFFERS = "small: Fashion-MNIST for bedrooms; eight steps to each sample, the first of seed 0, not chosen"

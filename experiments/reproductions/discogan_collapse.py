@@ -7,7 +7,7 @@ from gan_zoo.reproduce import Result
 
 PAPER = "Kim et al. 2017, after the comparisons of section 3 (GAN, reconstruction of one domain, DiscoGAN)"
 COST = {
-    "small": "23 minutes on one core, after ./launch.sh data fashion_mnist",
+    "small": "23 minutes on one core",
     "paper": "8.4e15 FLOP (counted)",
 }
 DIFFERS = (

@@ -14,7 +14,7 @@ from gan_zoo.report import mean_and_spread
 from gan_zoo.reproduce import Result
 
 PAPER = "no one paper's: experiments/sweeps/fashion.py, whose runs are taken by --workdir=runs/fashion"
-COST = {"small": "4 hours of one core, after ./launch.sh data fashion_mnist", "paper": "the same"}
+COST = {"small": "4 hours of one core", "paper": "the same"}
 DIFFERS = (
     "convolutional ones have DCGAN's networks of width 32, know the labels and play 3,000 rounds (InfoGAN has its own, "
     "without labels); GAN and CGAN are fully connected and play 8,000, GAN without labels. Rates are the configs' and "

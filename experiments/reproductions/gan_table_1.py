@@ -9,7 +9,7 @@ from gan_zoo.reproduce import Result
 
 PAPER = "Goodfellow et al. 2014, table 1"
 COST = {
-    "small": "4 minutes of one core, after ./launch.sh data fashion_mnist",
+    "small": "4 minutes of one core",
     "paper": "5.4e14 FLOP (counted)",
 }
 DIFFERS = (

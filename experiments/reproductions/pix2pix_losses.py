@@ -4,7 +4,7 @@ from gan_zoo.reproduce import compared
 
 PAPER = "Isola et al. 2017, figure 4 and table 1"
 COST = {
-    "small": "21 minutes of one core, after ./launch.sh data fashion_mnist",
+    "small": "21 minutes of one core",
     "paper": "2.5e17 FLOP (counted)",
 }
 DIFFERS = (

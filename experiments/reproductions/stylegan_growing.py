@@ -11,7 +11,7 @@ from gan_zoo import figures, workdir
 from gan_zoo.reproduce import Result
 
 PAPER = "Karras et al. 2019, figure 2 and table 1 (growing: Karras et al. 2018, section 2)"
-COST = {"small": "40 minutes of one core, after ./launch.sh data emoji", "paper": "2.0e19 FLOP (counted)"}
+COST = {"small": "40 minutes of one core", "paper": "2.0e19 FLOP (counted)"}
 DIFFERS = (
     "small: emoji of two vendors at 32x32, 200,000 images; FID in the features of the classifier of their kinds, of "
     "10,000 samples at the end and 5,000 after each phase. StyleGAN's rates were chosen for these few rounds, DCGAN's "

@@ -1,6 +1,5 @@
 """What users compare with: losses and members on Fashion-MNIST under one protocol, three seeds each.
 
-    ./launch.sh data fashion_mnist
     ./launch.sh sweep experiments/sweeps/fashion.py --jobs=2
 
 The convolutional ones have DCGAN's networks of width 32, know the labels and play 3,000 rounds; GAN and CGAN are fully
