@@ -243,12 +243,21 @@ def test_a_text_is_for_models_that_read_it():
         Trained(config, spec, phase.game, state, 0).sample(0, 3, text="aaa")
 
 
-def test_losses_are_the_papers(monkeypatch):
+@pytest.fixture
+def alone(monkeypatch):
     """Of one image, means are what they are of; it is its own mismatched one here."""
     monkeypatch.setattr(Model, "_other", lambda self, image, batch: image)
-    spec, phases = configs.build(small("config.captions=3"))
-    shapes = {"image": spec.shape, "text": (3, *spec.text_shape[-1:])}
-    one = data.example(spec, 1) | {name: jax.random.normal(KEY, (1, *shape)) for name, shape in shapes.items()}
+
+    def build(*overrides):
+        spec, phases = configs.build(small("config.captions=3", *overrides))
+        shapes = {"image": spec.shape, "text": (3, *spec.text_shape[-1:])}
+        return phases, data.example(spec, 1) | {name: jax.random.normal(KEY, (1, *of)) for name, of in shapes.items()}
+
+    return build
+
+
+def test_losses_are_the_papers(alone):
+    phases, one = alone()
     mean = one | {"text": jnp.broadcast_to(one["text"].mean(axis=1, keepdims=True), one["text"].shape)}
     for phase in phases:
         nets = phase.game.init(KEY, one)
@@ -257,6 +266,34 @@ def test_losses_are_the_papers(monkeypatch):
         np.testing.assert_allclose(total, jax.nn.softplus(-told["real"]) + wrong, rtol=1e-5)
         # All captions: their mean is seen.
         np.testing.assert_allclose(total, phase.game.players["discriminator"].loss(nets, mean, KEY, 0)[0], rtol=1e-4)
+
+
+def test_all_that_a_discriminator_sees_is_augmented(alone, monkeypatch):
+    """Where every image is made blank, it says the same of each; no two are changed alike."""
+    keys = []
+
+    def blank(policy, rng, batch, image):
+        assert policy == "color"
+        keys.append(tuple(jax.random.key_data(rng).tolist()))
+        return 0 * image
+
+    monkeypatch.setattr("gan_zoo.augment.augmented", blank)
+    phases, one = alone("config.augmentations=color", "config.fine_tuned=True")
+    for phase in phases:
+        nets = phase.game.init(KEY, one)
+        players = phase.game.players
+        for end in sorted({name.removeprefix("generator") for name in players if name.startswith("generator")}):
+            losses = [players[name + end].loss for name in ("discriminator", "generator")]
+            judged, made = (loss(nets, one, jax.random.key(turn), 0)[1][1] for turn, loss in enumerate(losses))
+            np.testing.assert_allclose([judged["fake"], judged["mismatched"]], judged["real"], rtol=1e-5)
+            np.testing.assert_allclose(made["adversarial"], jax.nn.softplus(-judged["real"]), rtol=1e-5)
+            assert len(set(keys)) == len(keys) == (5 if end else 4)
+            keys.clear()
+            if end:
+                served = made["of_stage2"]
+            else:
+                second = judged["real"]
+    np.testing.assert_allclose(served, jax.nn.softplus(-second), rtol=1e-5)
 
 
 def test_a_batch_of_one_has_nothing_mismatched(phases):
@@ -337,6 +374,7 @@ def test_captions_that_training_images_have_are_left_out(new, left):
         ("config.image_shape=(12,12,1)", "power of two"),
         ("config.mismatched=label", "mismatched"),
         ("config.stage2.halvings=4", "8 pixels cannot be halved so often"),
+        ("config.augmentations=colour", "unknown augmentation 'colour'"),
         ("config.captions=0", "captions is 0: it must be from 1"),
     ],
 )

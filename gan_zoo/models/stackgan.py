@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gan_zoo import losses, optimizers
+from gan_zoo import augment, losses, optimizers
 from gan_zoo.data import Spec
 from gan_zoo.errors import UserError, choose
 from gan_zoo.game import Batch, Game, Metrics, Nets, Phase, Player, infer, run
@@ -34,7 +34,8 @@ class Model:
     the paper's ablation. ``mismatched``: whose text is the wrong one, an image's of another "class" (the paper's), any
     other "example"'s, or "none": then discriminators are not matching-aware. ``fine_tuned``: in the second phase the
     first stage's players go on, at ``fine_tuning_rate`` times their rates, and its generator serves the second stage as
-    well (by one optimizer; the authors' code has one for each end). ``ema_decay`` is not the paper's.
+    well (by one optimizer; the authors' code has one for each end). Not the paper's are ``ema_decay`` and
+    ``augmentations``, what ``gan_zoo.augment`` does to all images before a discriminator sees them.
     """
 
     architecture: str = "stackgan"
@@ -47,6 +48,7 @@ class Model:
     fine_tuning_rate: float = 0.1
     noise_size: int = 100
     ema_decay: float = 0.0
+    augmentations: str = ""
     stage1: Mapping[str, Any] = field(default_factory=dict)
     stage2: Mapping[str, Any] = field(default_factory=dict)
     discriminator: Mapping[str, Any] = field(default_factory=dict)
@@ -111,7 +113,9 @@ class Model:
 
         def serves(nets: Nets, batch: Batch, text: jax.Array, small: jax.Array, rng: jax.Array) -> jax.Array:
             """How the second stage's discriminator takes what becomes of the first one's images."""
-            image = refine(run, nets, batch, small, text, rng)[0][0]
+            keys = jax.random.split(rng)
+            image = refine(run, nets, batch, small, text, keys[0])[0][0]
+            image = augment.augmented(self.augmentations, keys[1], batch, image)
             return losses.non_saturating_generator(run(discriminator, nets["discriminator2"], image, text)[0])
 
         def draw1(nets: Nets, batch: Batch, rng: jax.Array) -> jax.Array:
@@ -165,31 +169,34 @@ class Model:
             _, chosen = jax.lax.top_k(draw(jax.random.uniform, rng, batch, known), min(self.captions, known))
             return jnp.take_along_axis(batch["text"], chosen[..., None], axis=1).mean(axis=1)
 
+        def judge(variables: Any, batch: Batch, image: jax.Array, text: jax.Array, rng: jax.Array):
+            return run(discriminator, variables, augment.augmented(self.augmentations, rng, batch, image), text)
+
         def discriminator_loss(nets, batch, rng, step):
-            keys = jax.random.split(rng)
+            keys = jax.random.split(rng, 5)
             text, image = text_of(batch, keys[0]), real(batch["image"])
             fake = imitate(nets, batch, text, keys[1])[0]
             cross_entropy = losses.binary_cross_entropy
             # Three passes: each kind has its own statistics, as in the authors' code.
-            on_real, variables = run(discriminator, nets[name], image, text)
-            on_fake, variables = run(discriminator, variables, fake, text)
+            on_real, variables = judge(nets[name], batch, image, text, keys[2])
+            on_fake, variables = judge(variables, batch, fake, text, keys[3])
             wrong, metrics = cross_entropy(on_fake, 0.0), {"real": on_real.mean(), "fake": on_fake.mean()}
             if self.mismatched != "none":
-                on_other, variables = run(discriminator, variables, self._other(image, batch), text)
+                on_other, variables = judge(variables, batch, self._other(image, batch), text, keys[4])
                 wrong = (wrong + cross_entropy(on_other, 0.0)) / 2
                 metrics["mismatched"] = on_other.mean()
             return cross_entropy(on_real, 1.0) + wrong, ({name: variables}, metrics)
 
         def generator_loss(nets, batch, rng, step):
-            keys = jax.random.split(rng)
+            keys = jax.random.split(rng, 4)
             text = text_of(batch, keys[0])
             fake, (mean, log_deviation), moved = imitate(nets, batch, text, keys[1])
-            adversarial = losses.non_saturating_generator(run(discriminator, nets[name], fake, text)[0])
+            adversarial = losses.non_saturating_generator(judge(nets[name], batch, fake, text, keys[2])[0])
             divergence = losses.normal_divergence(mean, 2 * log_deviation).mean() / mean.shape[-1]
             metrics: Metrics = {"adversarial": adversarial, "divergence": divergence}
             total = adversarial + self.divergence_weight * divergence
             if also:
-                metrics["of_stage2"] = also(nets, batch, text, fake, keys[1])
+                metrics["of_stage2"] = also(nets, batch, text, fake, keys[3])
                 total += metrics["of_stage2"]
             return total, (moved, metrics)
 
@@ -211,6 +218,7 @@ class Model:
 
     def _check(self, spec: Spec) -> None:
         choose("mismatched", self.mismatched, MISMATCHED)
+        augment.names(self.augmentations)
         if not spec.text_shape:
             raise UserError(f"stackgan needs captions, and {spec.name} has none: config.dataset=captioned:{spec.name}")
         if self.mismatched == "class" and spec.classes < 2:
