@@ -14,7 +14,7 @@ among ten in 50.6 % by the embedding that conditions (chance 10 %, real drawings
 from gan_zoo.config import settings
 
 HALVED = {"schedule": "exponential", "decay_rate": 0.5}
-LINEAR = {"schedule": "linear", "constant_rounds": 1000, "decay_rounds": 2000}
+LINEAR = {"schedule": "linear", "constant_rounds": 1500, "decay_rounds": 3000}
 # A quarter of the paper's widths. Every emoji is a class of its own.
 SMALL = {
     "dataset": "captioned:char_cnn_rnn_small:emoji:google",
@@ -41,10 +41,10 @@ SMALL = {
 # at random, as the paper cuts (load_size), drawings have an FID of 69 themselves, and stage II then 128.
 EMOJI = {
     **SMALL,
-    "phases": {"stage1": 1000},
-    "rounds": 2000,
+    "phases": {"stage1": 1500},
+    "rounds": 3000,
     "generator_optimizer": {"learning_rate": 8e-4, **LINEAR},
-    "discriminator_optimizer": {"learning_rate": 2e-4, **LINEAR},
+    "discriminator_optimizer": {"learning_rate": 4e-4, **LINEAR},
 }
 # The paper's sizes: 600 epochs of CUB's 8,855 images for each stage, rates halved every 100. What it has otherwise: its
 # texts were embedded beside features of a pretrained network at 224x224, here it is a small one's, trained on the pairs
