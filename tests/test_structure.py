@@ -77,6 +77,7 @@ ALLOWED = {
     "losses": set(),
     "errors": set(),
     "resample": set(),
+    "augment": {"errors", "game", "noise"},
     "corruptions": {"noise"},
     "warp": {"noise"},
     "winograd": set(),
@@ -111,6 +112,7 @@ ALLOWED = {
     "watch": {"errors"},
     **{
         name: {
+            "augment",
             "losses",
             "optimizers",
             "data",
