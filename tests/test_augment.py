@@ -14,7 +14,7 @@ MANY = 2000
 def changed(policy, image, seed=0):
     """MANY copies of an image [H, W, C], each changed by its own draws."""
     images = jnp.broadcast_to(jnp.asarray(image, jnp.float32), (MANY, *np.shape(image)))
-    return np.asarray(jax.jit(lambda x: augmented(policy, jax.random.key(seed), {"image": x}, x))(images))
+    return np.asarray(jax.jit(lambda x: augmented(policy, jax.random.key(seed), x))(images))
 
 
 def test_color_of_a_gray_image_is_brightness_and_contrast():
@@ -71,7 +71,7 @@ def test_cutout_clears_half_of_each_side_around_any_middle():
 def test_the_gradient_comes_through(policy):
     with jax.enable_x64(True):
         x, v = (jax.random.normal(jax.random.key(n), (2, 8, 8, 3), jnp.float64) for n in (1, 2))
-        loss = lambda x: jnp.sum(jnp.sin(augmented(policy, jax.random.key(0), {"image": x}, x)))
+        loss = lambda x: jnp.sum(jnp.sin(augmented(policy, jax.random.key(0), x)))
         slope, step = jnp.vdot(jax.grad(loss)(x), v), 1e-6
         np.testing.assert_allclose(slope, (loss(x + step * v) - loss(x - step * v)) / (2 * step), rtol=1e-6)
         assert slope != 0
@@ -79,7 +79,7 @@ def test_the_gradient_comes_through(policy):
 
 def test_policies_are_named_and_in_order():
     x = jax.random.normal(jax.random.key(1), (2, 8, 8, 3))
-    made = lambda policy: augmented(policy, jax.random.key(0), {"image": x}, x)
+    made = lambda policy: augmented(policy, jax.random.key(0), x)
     assert made("") is x
     assert (made("cutout")[0] == 0).sum() == (made(" cutout, ")[0] == 0).sum() > 0
     # What was cut out is brightened afterwards, or stays zero.

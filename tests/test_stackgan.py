@@ -272,13 +272,13 @@ def test_all_that_a_discriminator_sees_is_augmented(alone, monkeypatch):
     """Where every image is made blank, it says the same of each; no two are changed alike."""
     keys = []
 
-    def blank(policy, rng, batch, image):
+    def blank(policy, rng, image):
         assert policy == "color"
         keys.append(tuple(jax.random.key_data(rng).tolist()))
         return 0 * image
 
     monkeypatch.setattr("gan_zoo.augment.augmented", blank)
-    phases, one = alone("config.augmentations=color", "config.fine_tuned=True")
+    phases, one = alone("config.diffaugment=color", "config.fine_tuned=True")
     for phase in phases:
         nets = phase.game.init(KEY, one)
         players = phase.game.players
@@ -374,7 +374,7 @@ def test_captions_that_training_images_have_are_left_out(new, left):
         ("config.image_shape=(12,12,1)", "power of two"),
         ("config.mismatched=label", "mismatched"),
         ("config.stage2.halvings=4", "8 pixels cannot be halved so often"),
-        ("config.augmentations=colour", "unknown augmentation 'colour'"),
+        ("config.diffaugment=colour", "unknown augmentation 'colour'"),
         ("config.captions=0", "captions is 0: it must be from 1"),
     ],
 )

@@ -77,7 +77,7 @@ ALLOWED = {
     "losses": set(),
     "errors": set(),
     "resample": set(),
-    "augment": {"errors", "game", "noise"},
+    "augment": {"errors", "noise"},
     "corruptions": {"noise"},
     "warp": {"noise"},
     "winograd": set(),

@@ -35,7 +35,7 @@ class Model:
     other "example"'s, or "none": then discriminators are not matching-aware. ``fine_tuned``: in the second phase the
     first stage's players go on, at ``fine_tuning_rate`` times their rates, and its generator serves the second stage as
     well (by one optimizer; the authors' code has one for each end). Not the paper's are ``ema_decay`` and
-    ``augmentations``, what ``gan_zoo.augment`` does to all images before a discriminator sees them.
+    ``diffaugment``, how ``gan_zoo.augment`` changes all images before a discriminator sees them.
     """
 
     architecture: str = "stackgan"
@@ -48,7 +48,7 @@ class Model:
     fine_tuning_rate: float = 0.1
     noise_size: int = 100
     ema_decay: float = 0.0
-    augmentations: str = ""
+    diffaugment: str = ""
     stage1: Mapping[str, Any] = field(default_factory=dict)
     stage2: Mapping[str, Any] = field(default_factory=dict)
     discriminator: Mapping[str, Any] = field(default_factory=dict)
@@ -73,6 +73,9 @@ class Model:
         both = {**wanted, "augmentation2": (_truncated, (stage2.code,))}
         shrink, enlarge = partial(family.shrunk, size=self.first_size), partial(family.enlarged, size=spec.shape[0])
         first, whole = partial(latents, wanted), partial(latents, both)
+
+        def judge(variables: Any, image: jax.Array, text: jax.Array, rng: jax.Array):
+            return run(discriminator, variables, augment.augmented(self.diffaugment, rng, image), text)
 
         def make(apply, nets: Nets, batch: Batch, text: jax.Array, rng: jax.Array):
             """The first stage's images, by ``run`` or ``infer``."""
@@ -115,8 +118,7 @@ class Model:
             """How the second stage's discriminator takes what becomes of the first one's images."""
             keys = jax.random.split(rng)
             image = refine(run, nets, batch, small, text, keys[0])[0][0]
-            image = augment.augmented(self.augmentations, keys[1], batch, image)
-            return losses.non_saturating_generator(run(discriminator, nets["discriminator2"], image, text)[0])
+            return losses.non_saturating_generator(judge(nets["discriminator2"], image, text, keys[1])[0])
 
         def draw1(nets: Nets, batch: Batch, rng: jax.Array) -> jax.Array:
             return make(infer, nets, batch, batch["text"][:, 0], rng)[0]
@@ -134,14 +136,14 @@ class Model:
         ema = lambda *names: dict.fromkeys(names, self.ema_decay) if self.ema_decay else {}
         game1 = Game(
             init1,
-            self._players(discriminator, "1", imitate1, shrink),
+            self._players(judge, "1", imitate1, shrink),
             {"sample": small},
             latents=first,
             ema=ema("stage1"),
         )
-        players = self._players(discriminator, "2", imitate2, lambda image: image)
+        players = self._players(judge, "2", imitate2, lambda image: image)
         if self.fine_tuned:
-            go_on = self._players(discriminator, "1", imitate1, shrink, serves, self.fine_tuning_rate)
+            go_on = self._players(judge, "1", imitate1, shrink, serves, self.fine_tuning_rate)
             players = {f"{name}1": player for name, player in go_on.items()} | players
         game2 = Game(
             init2,
@@ -154,9 +156,9 @@ class Model:
         return [Phase("stage1", game1), Phase("stage2", game2)]
 
     def _players(
-        self, discriminator, number: str, imitate, real, also: Callable | None = None, rate: float = 1.0
+        self, judge, number: str, imitate, real, also: Callable | None = None, rate: float = 1.0
     ) -> dict[str, Player]:
-        """Both players of a stage; ``imitate`` makes its images, ``real`` gives the data's at its size.
+        """Both players of a stage; ``imitate`` makes its images, ``real`` gives the data's, ``judge`` their logits.
 
         ``also`` is a further loss of the images; ``rate`` a factor of both learning rates.
         """
@@ -169,20 +171,17 @@ class Model:
             _, chosen = jax.lax.top_k(draw(jax.random.uniform, rng, batch, known), min(self.captions, known))
             return jnp.take_along_axis(batch["text"], chosen[..., None], axis=1).mean(axis=1)
 
-        def judge(variables: Any, batch: Batch, image: jax.Array, text: jax.Array, rng: jax.Array):
-            return run(discriminator, variables, augment.augmented(self.augmentations, rng, batch, image), text)
-
         def discriminator_loss(nets, batch, rng, step):
             keys = jax.random.split(rng, 5)
             text, image = text_of(batch, keys[0]), real(batch["image"])
             fake = imitate(nets, batch, text, keys[1])[0]
             cross_entropy = losses.binary_cross_entropy
             # Three passes: each kind has its own statistics, as in the authors' code.
-            on_real, variables = judge(nets[name], batch, image, text, keys[2])
-            on_fake, variables = judge(variables, batch, fake, text, keys[3])
+            on_real, variables = judge(nets[name], image, text, keys[2])
+            on_fake, variables = judge(variables, fake, text, keys[3])
             wrong, metrics = cross_entropy(on_fake, 0.0), {"real": on_real.mean(), "fake": on_fake.mean()}
             if self.mismatched != "none":
-                on_other, variables = judge(variables, batch, self._other(image, batch), text, keys[4])
+                on_other, variables = judge(variables, self._other(image, batch), text, keys[4])
                 wrong = (wrong + cross_entropy(on_other, 0.0)) / 2
                 metrics["mismatched"] = on_other.mean()
             return cross_entropy(on_real, 1.0) + wrong, ({name: variables}, metrics)
@@ -191,7 +190,7 @@ class Model:
             keys = jax.random.split(rng, 4)
             text = text_of(batch, keys[0])
             fake, (mean, log_deviation), moved = imitate(nets, batch, text, keys[1])
-            adversarial = losses.non_saturating_generator(judge(nets[name], batch, fake, text, keys[2])[0])
+            adversarial = losses.non_saturating_generator(judge(nets[name], fake, text, keys[2])[0])
             divergence = losses.normal_divergence(mean, 2 * log_deviation).mean() / mean.shape[-1]
             metrics: Metrics = {"adversarial": adversarial, "divergence": divergence}
             total = adversarial + self.divergence_weight * divergence
@@ -218,7 +217,7 @@ class Model:
 
     def _check(self, spec: Spec) -> None:
         choose("mismatched", self.mismatched, MISMATCHED)
-        augment.names(self.augmentations)
+        augment.names(self.diffaugment)
         if not spec.text_shape:
             raise UserError(f"stackgan needs captions, and {spec.name} has none: config.dataset=captioned:{spec.name}")
         if self.mismatched == "class" and spec.classes < 2:
