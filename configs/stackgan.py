@@ -15,7 +15,8 @@ from gan_zoo.config import settings
 
 HALVED = {"schedule": "exponential", "decay_rate": 0.5}
 LINEAR = {"schedule": "linear", "constant_rounds": 1500, "decay_rounds": 3000}
-# A quarter of the paper's widths. Every emoji is a class of its own.
+# A quarter of the paper's widths. Every emoji is a class of its own. Half of the drawings are mirrored, as the paper's
+# birds are, though 55 of 1,633 have names that tell left from right.
 SMALL = {
     "dataset": "captioned:char_cnn_rnn_small:emoji:google",
     "image_shape": (32, 32, 3),
@@ -50,6 +51,7 @@ EMOJI = {
 # The paper's sizes: 600 epochs of CUB's 8,855 images for each stage, rates halved every 100. What it has otherwise: its
 # texts were embedded beside features of a pretrained network at 224x224, here it is a small one's, trained on the pairs
 # at 32x32 (take others: captioned:PACKAGE.FUNCTION:DATA). Parts are cut out of 304x304; distances are to whole images.
+# CUB's photographs were first cropped to their birds (object-image ratios above 0.75, from memory): give such a folder.
 PAPER = {
     "image_shape": (256, 256, 3),
     "load_size": (304, 304),

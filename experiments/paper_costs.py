@@ -28,6 +28,8 @@ def operations(wanted):
         encoder, _ = captioned.parsed(wanted.dataset.partition(":")[2])
         text = captioned.CAPTIONS, size(encoder)
         spec = data.Spec(wanted.dataset, wanted.image_shape, wanted.classes or 2, text_shape=text)
+    elif wanted.dataset.startswith("folder:"):
+        spec = data.Spec(wanted.dataset, wanted.image_shape, wanted.classes)
     elif wanted.dataset.startswith("frames:"):
         spec = frames.described(wanted.dataset, wanted.image_shape)
     spec, phases = config.build(wanted, spec)

@@ -60,7 +60,7 @@ def caption_scores(
     if "stage1" in trained.views:
         parts = [sharpness(part) for part in _made(trained, "stage1", given)]
         values["sharpness_stage1"] = float(np.concatenate(parts).mean()), {"enlarged": "cubic"}
-    common = {"captions": "held out", **{name: value for name, value in how.items() if name != "labels"}}
+    common = {name: value for name, value in how.items() if name != "labels"} | {"captions": "held out"}
     of_made = {**common, "fake_samples": len(every)}
     of_real = {**{name: value for name, value in common.items() if name != "averaged"}, "real_samples": len(chosen)}
     is_real = lambda name: name.endswith(("_real", "_of_truth"))

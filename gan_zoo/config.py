@@ -75,7 +75,7 @@ RANGES = {
         *("reconstruction", "feature_matching"),
     ),
 }
-RESULT = ("rounds", "eval_samples", "extractor", "best_score")  # with another one, a finished run is scored again
+RESULT = ("rounds", "phases", "eval_samples", "extractor", "best_score")  # others are another result of the same run
 FREE = (*RESULT, "watch_samples")  # may change when a run is resumed
 PRECISIONS = ("float32", "bfloat16", "float64")
 
@@ -254,13 +254,13 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Lines "field: old -> new" of what differs and must not when a run is resumed.
 
-    ``rounds``, ``*_every`` and what is scored may change: they do not touch what a round does. A field that the old
-    config lacks, of an earlier version, has its default.
+    ``rounds``, ``phases``, ``*_every`` and what is scored may change: they do not touch what a round does. A field that
+    the old config lacks, of an earlier version, has its default.
     """
     with contextlib.suppress(UserError):  # fields that are no more: told as differences
         old = to_json(complete(old))
     old, new = flatten(old), flatten(new)
-    free = {name for name in {*old, *new} if name in FREE or name.endswith("_every")}
+    free = {name for name in {*old, *new} if name.split(".")[0] in FREE or name.endswith("_every")}
     changed = [name for name in sorted({*old, *new} - free) if old.get(name) != new.get(name)]
     fewer = old.get("rounds", 0) > new.get("rounds", 0)
     notes = [f"config.rounds: {old['rounds']} -> {new['rounds']} (only more rounds continue a run)"] if fewer else []

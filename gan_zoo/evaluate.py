@@ -209,6 +209,8 @@ def evaluate(
         "labels": words,
         **trained.game.about,
     }
+    if trained.spec.text_shape:
+        how["captions"] = "the first of training images"
     scores, given = {}, {}
     if len(trained.spec.shape) == 1:
         how["rounding"] = "none"

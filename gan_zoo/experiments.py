@@ -20,7 +20,7 @@ def sweep(args: argparse.Namespace, overrides: list[str]) -> None:
     """Plays the runs of a sweep file; those that are done are left as they are."""
     from gan_zoo.live import play
     from gan_zoo.report import find, save_csv
-    from gan_zoo.sweep import load
+    from gan_zoo.sweep import check_phases, load
 
     if not args.config:
         raise UserError("say which sweep: ./launch.sh sweep experiments/sweeps/losses.py")
@@ -28,6 +28,7 @@ def sweep(args: argparse.Namespace, overrides: list[str]) -> None:
     folder = Path(args.workdir or Path("runs", Path(args.config).stem)).absolute()
     jobs, parameters = load(args.config, folder, args.together)
     _bring(jobs)
+    check_phases(jobs)
     noted: dict[Path, str] = {}
 
     def note(states: Mapping[Path, str]) -> None:

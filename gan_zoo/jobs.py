@@ -1,11 +1,13 @@
 """Plays jobs through submitit: here, where they share the GPUs, or under Slurm, so many at a time."""
 
 import contextlib
+import logging
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,9 @@ from gan_zoo.errors import UserError
 from gan_zoo.sweep import Job
 
 TAIL = 15  # lines of a failed run's log
+GRACE = 80  # seconds that a training has to save in; submitit asks for 90 before Slurm's end
 STATES = DONE, FAILED, APART, STOPPED, RUNNING, WAITING = "done", "failed", "apart", "stopped", "running", "waiting"
+log = logging.getLogger("gan_zoo")
 DEFAULTS = {"timeout_min": 7 * 24 * 60, "name": "gan_zoo"}
 
 
@@ -25,6 +29,7 @@ class Play:
     """Plays a job as ``./launch.sh train`` does, in a process of its own; what submitit runs."""
 
     job: Job
+    training: subprocess.Popen | None = None
 
     def __call__(self) -> int:
         """Waits until nobody trains there, then trains if that is still to be done: the exit code."""
@@ -44,13 +49,20 @@ class Play:
         # The sweep's Ctrl-C passes submitit's processes by, not the training.
         listens = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
         environment = {**os.environ, **_processes(task)}
-        return subprocess.run(command, env=environment, preexec_fn=listens, pass_fds=turn).returncode
+        self.training = subprocess.Popen(command, env=environment, preexec_fn=listens, pass_fds=turn)
+        return self.training.wait()
 
     def checkpoint(self) -> Any:
-        """Called when Slurm takes the machine away: the job is queued again, and continues."""
+        """Called when Slurm takes the machine away: the training saves, the job is queued again and continues."""
         from submitit.helpers import DelayedSubmission
 
-        return DelayedSubmission(self)
+        if self.training:
+            self.training.terminate()
+            end, gone = time.monotonic() + GRACE, os.WEXITED | os.WNOHANG | os.WNOWAIT
+            # A signal has brought us here, out of Popen.wait, which two cannot be in.
+            while os.waitid(os.P_PID, self.training.pid, gone) is None and time.monotonic() < end:
+                time.sleep(0.1)
+        return DelayedSubmission(Play(self.job))
 
 
 class Sweep:
@@ -74,7 +86,8 @@ class Sweep:
             if not isinstance(number := parameters.get(name, 1), int) or number < 1:
                 raise UserError(f"EXECUTOR: {name} is {number!r}: at least 1")
         self.gpus = _gpus() if executor == "local" else []
-        if self.gpus:
+        if self.gpus:  # jobs share them with each other and with what draws here: nobody takes most of one beforehand
+            os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
             parameters.setdefault("gpus_per_node", max(1, len(self.gpus) // at_once))
         try:
             auto = submitit.AutoExecutor(folder=folder, cluster=executor)
@@ -89,7 +102,7 @@ class Sweep:
         self.running: dict[Path, Any] = {}  # submitit's jobs
         self.slots: dict[Path, int] = {}  # which of the places that share the machine's GPUs
         self.tails: dict[Path, str] = {}  # ends of failed jobs' logs
-        self.stopping = False
+        self.stopping = 0  # how often it was asked to
         self.noted = folder / "submitted.json" if executor == "slurm" else None  # what is still in Slurm's queue
         tasks = range(parameters.get("nodes", 1) * parameters.get("tasks_per_node", 1))
         for name, job_id in (workdir.read(self.noted) or {}).items() if self.noted else ():
@@ -110,12 +123,18 @@ class Sweep:
                 if free > 0 and self.states[job.folder] == WAITING and not self.stopping:
                     self._start(job)
             yield
-            if self.stopping and not self.running:
+            if self.stopping and (self.noted or self.stopping > 1 or not self.running):
                 return
 
     def stop(self) -> None:
-        """Starts no more jobs. Those that run save and end: on a terminal Ctrl-C has reached them as well."""
-        self.stopping = True
+        """Starts no more jobs. On a terminal Ctrl-C has reached those that run here as well: they save and end.
+
+        They are not waited for if it is said again, and Slurm's not at all: the next start finds them.
+        """
+        self.stopping += 1
+        if self.running:
+            where = "go on in Slurm's queue" if self.noted else "save and end (Ctrl-C again does not wait for them)"
+            log.warning("no more jobs are started; %d %s", len(self.running), where)
 
     def _start(self, job: Job) -> None:
         slot = min(set(range(self.at_once)) - set(self.slots.values()))
@@ -141,21 +160,30 @@ class Sweep:
         handle = self.running[job.folder]
         if not handle.done():
             return
-        try:
-            code = max(handle.results(), key=abs)  # of all its processes
-        except Exception:  # submitit's: the process was killed, or never came to its end
-            code = None
+        tasks = [handle.task(i) for i in range(handle.num_tasks)] if handle.num_tasks > 1 else [handle]
+        codes = [_code(task) for task in tasks]
+        code = None if None in codes else max(codes, key=abs)
         del self.running[job.folder]
         self.slots.pop(job.folder, None)
         self.states[job.folder] = DONE if job.is_done() else STOPPED if code == 0 or self.stopping else FAILED
         if self.states[job.folder] == FAILED:
             reason = "ended without an exit code: was it killed?" if code is None else f"exit code {code}"
             reason = f"killed by signal {-code}" if code and code < 0 else reason
-            self.tails[job.folder] = f"{reason}\n{_tail(handle.paths.stdout, handle.paths.stderr)}"
+            ended = zip(tasks, codes, strict=True)
+            logs = [_tail(task.paths.stdout, task.paths.stderr) for task, code in ended if code != 0]
+            self.tails[job.folder] = "\n".join([reason, *logs])
             if job.seeds > 1:
                 self.jobs += job.singles
                 self.states[job.folder] = APART
                 self.states |= {one.folder: DONE if one.is_done() else WAITING for one in job.singles}
+
+
+def _code(task: Any) -> int | None:
+    """The exit code of one of submitit's tasks; None if it was killed, or never came to its end."""
+    try:
+        return task.result()
+    except Exception:  # submitit's
+        return None
 
 
 def _processes(task: Any) -> dict[str, str]:

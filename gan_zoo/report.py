@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from gan_zoo import figures, plots, workdir
 from gan_zoo.errors import UserError, choose
 from gan_zoo.evaluate import RESULTS, same_protocol
 
-SEED, CONFIG = "seed", "config"
+SEED, CONFIG, FIELD = "seed", "config", "config."
+RESULT = ("step", "seconds", "fingerprint")  # columns from result.json
 PANELS = 4  # plots or pictures in a row
 LEGEND = 150  # characters that a legend has room for in a line over PANELS
 LINE = 0.22  # inches that a line of it takes
@@ -91,9 +93,9 @@ def grouped(runs: Sequence[Run], by: Sequence[str]) -> dict[Group, list[Run]]:
     """The runs by their values of some fields; without any by their names, so by all but the seed.
 
     Raises:
-        UserError: a field that no run has.
+        UserError: a field that no run has; without any, runs of one name that differ in more than the seed.
     """
-    by = [name.strip().removeprefix("config.") for name in by]
+    by = [name.strip().removeprefix(FIELD) for name in by]
     for name in by:
         choose("field (--by)", name, sorted({name for run in runs for name in run.fields}))
     groups: dict[Group, list[Run]] = {}
@@ -101,6 +103,10 @@ def grouped(runs: Sequence[Run], by: Sequence[str]) -> dict[Group, list[Run]]:
     for run in runs:
         fields = tuple((name, _hashable(run.fields.get(name))) for name in by)
         groups.setdefault(fields or (("", shown[run.name]),), []).append(run)
+    for group, own in groups.items() if not by else ():
+        differ = [name for name in axes(own)[1:-1] if name != "watch_samples" and not name.endswith("_every")]
+        if differ:
+            raise UserError(f"{title(group)}: runs that are no seeds of one, as {', '.join(differ)} differ (see --by)")
     return groups
 
 
@@ -119,28 +125,41 @@ def title(group: Group) -> str:
 def tables(groups: Mapping[Group, Sequence[Run]]) -> list[list[list[str]]]:
     """Rows of cells, a head first: each score's mean over a group's runs, and its spread (sample standard deviation).
 
-    A group's scores are those that all of its runs have. Scores that were measured in different ways, say on two data
-    sets, come in tables of their own.
+    A group's scores are those that all of its runs have. Groups whose scores were measured in different ways, say on
+    two data sets, or that have none in common, come in tables of their own.
 
     Raises:
         UserError: the runs of one group were measured in different ways.
     """
-    found: dict[str, list[list[str]]] = {}
+    found: list[tuple[dict[str, Any], list[dict[str, str]]]] = []  # how scores were measured, and rows of cells
     for group, runs in groups.items():
-        common = {name: score for name, score in runs[0].scores.items() if all(name in run.scores for run in runs)}
-        names = [name for name, score in common.items() if not isinstance(score["value"], list)]
-        for name in names:
-            for other in runs[1:]:
-                try:
-                    same_protocol(f"{title(group)}: {name}", runs[0].scores[name], other.scores[name])
-                except UserError as error:
-                    raise UserError(f"{error}\n(--by=FIELD,... with the field that differs parts them)") from None
-        cells = [mean_and_spread([run.scores[name]["value"] for run in runs]) for name in names]
-        head = ["", "runs", *names, "seconds"]
-        how = repr([(name, {k: v for k, v in runs[0].scores[name].items() if k not in RESULTS}) for name in names])
-        seconds = mean_and_spread([run.result["seconds"] for run in runs])
-        found.setdefault(how, [head]).append([title(group), str(len(runs)), *cells, seconds])
-    return list(found.values())
+        how, cells = _row(group, runs)
+        alike = lambda known, how=how: all(known[name] == how[name] for name in known.keys() & how.keys())
+        shares = lambda known, how=how: known.keys() & how.keys() or known == how
+        fitting = [table for table in found if shares(table[0]) and alike(table[0])]
+        protocols, rows = fitting[0] if fitting else ({}, [])
+        if not fitting:
+            found.append((protocols, rows))
+        protocols.update(how)
+        rows.append(cells)
+    heads = [(["", "runs", *protocols, "seconds"], rows) for protocols, rows in found]
+    return [[head, *([row.get(name, "") for name in head] for row in rows)] for head, rows in heads]
+
+
+def _row(group: Group, runs: Sequence[Run]) -> tuple[dict[str, Any], dict[str, str]]:
+    """How a group's scores were measured, by their names, and the cells of its row."""
+    common = {name: score for name, score in runs[0].scores.items() if all(name in run.scores for run in runs)}
+    names = [name for name, score in common.items() if not isinstance(score["value"], list)]
+    for name in names:
+        for other in runs[1:]:
+            try:
+                same_protocol(f"{title(group)}: {name}", runs[0].scores[name], other.scores[name])
+            except UserError as error:
+                raise UserError(f"{error}\n(--by=FIELD,... with the field that differs parts them)") from None
+    cells = {name: mean_and_spread([run.scores[name]["value"] for run in runs]) for name in names}
+    cells |= {"": title(group), "runs": str(len(runs))}
+    cells |= {"seconds": mean_and_spread([run.result["seconds"] for run in runs])}
+    return {name: {k: v for k, v in common[name].items() if k not in RESULTS} for name in names}, cells
 
 
 def markdown(table: Sequence[Sequence[str]]) -> str:
@@ -155,17 +174,23 @@ def save_csv(file: Path, folder: Path, runs: Sequence[Run], others: Missing | No
     set_there = (name for row in (others or {}).values() for name in row if name not in ("state", SEED))
     fields = list(dict.fromkeys([*axes(runs)[:-1], *set_there, SEED]))
     names = list(dict.fromkeys(name for run in runs for name in run.scores))
-    with open(file, "w", newline="") as out:
-        writer = csv.DictWriter(out, ["run", "state", *fields, *names, "step", "seconds", "fingerprint"], restval="")
+    # There is a field and a score of the name "precision".
+    columns = {name: f"{FIELD}{name}" if name in names else name for name in fields}
+    partial = file.with_suffix(".partial")
+    with open(partial, "w", newline="") as out:
+        head = ["run", "state", *columns.values(), *names, *RESULT]
+        writer = csv.DictWriter(out, head, restval="")
         writer.writeheader()
         for run in runs:
             scores = {name: score["value"] for name, score in run.scores.items()}
-            own = {name: run.fields.get(name, "") for name in fields}
-            result = {name: run.result.get(name, "") for name in ("step", "seconds", "fingerprint")}
+            own = {columns[name]: run.fields.get(name, "") for name in fields}
+            result = {name: run.result.get(name, "") for name in RESULT}
             writer.writerow({"run": run.folder.relative_to(folder), "state": "done", **own, **scores, **result})
         for name, row in (others or {}).items():
             config, seed = name_of(folder, folder / name).partition(",")[0], name.rpartition(f"{SEED}_")[2]
-            writer.writerow({"run": name, CONFIG: config, SEED: seed, **row})
+            own = {columns.get(field, field): value for field, value in row.items()}
+            writer.writerow({"run": name, columns[CONFIG]: config, columns[SEED]: seed, **own})
+    os.replace(partial, file)
 
 
 def not_done(file: Path, runs: Sequence[Run]) -> Missing:
@@ -174,9 +199,9 @@ def not_done(file: Path, runs: Sequence[Run]) -> Missing:
     if not file.exists():
         return {}
     with open(file, newline="") as lines:
-        rows = [row for row in csv.DictReader(lines) if row.get("run") and row.get("state", "done") != "done"]
+        rows = [row for row in csv.DictReader(lines) if row.get("run") and row.get("state") not in (None, "", "done")]
         rows = [row for row in rows if row["run"] not in done]
-    return {row.pop("run"): {name: value for name, value in row.items() if value} for row in rows}
+    return {row.pop("run"): {name.removeprefix(FIELD): value for name, value in row.items() if value} for row in rows}
 
 
 def save_plots(file: Path, groups: Mapping[Group, Sequence[Run]]) -> None:

@@ -6,7 +6,7 @@ Such a file has a docstring whose first line is what is shown, and
     COST     scale -> how long it takes, and where
     DIFFERS  what the small scale does otherwise than the paper
     NUMBERS  the paper's numbers and where they stand in it; may be left out
-    LONG     True where it takes an hour or more, so that --all leaves it out
+    LONG     True where it takes about an hour or more, so that --all leaves it out
     get_runs(scale) -> name -> {"config": ..., field: value, ...}, as in a sweep; none if nothing is trained.
                        Two that name the same run share it.
     draw(runs, scale) -> Result; runs: name -> folder of the finished run
@@ -93,14 +93,13 @@ class Reproduction:
             runs = {str(name): dict(settings) for name, settings in dict(self.get_runs(scale) or {}).items()}
         except Exception as error:  # the file is the user's own code
             raise UserError(f"get_runs({scale!r}) fails: {type(error).__name__}: {error}") from None
-        if not runs or any(SEED in settings for settings in runs.values()):
+        if seeds > 1 and (not runs or any(SEED in settings for settings in runs.values())):
+            log.warning("%s: --seeds=%d changes nothing, it has seeds of its own or none", self.name, seeds)
             seeds = 1
-        every = []
-        for seed in range(seeds):
-            every.append({})
-            for name, settings in runs.items():
-                settings = {**settings, SEED: seed} if seed else settings
-                every[seed][name] = job_of(settings, folder, self.name)
+        every = [{name: job_of(settings, folder, self.name) for name, settings in runs.items()}]
+        for more in range(1, seeds):
+            own = {name: {**runs[name], SEED: job.seed + more} for name, job in every[0].items()}
+            every.append({name: job_of(settings, folder, self.name) for name, settings in own.items()})
         return every
 
 
@@ -172,21 +171,27 @@ def keep(one: Reproduction, every: Sequence[Mapping[str, Job]], scale: str, fold
     image, text, about = (folder / f"{one.name}.{kind}" for kind in ("png", "md", "json"))
     results = [_drawn(one, {name: job.folder for name, job in jobs.items()}, scale) for jobs in every]
     result = results[0]
-    if result.picture is not None:
-        png = _png(result.picture)
-        if len(png) > LARGEST:  # a good one that lies there stays
-            raise UserError(f"{image} would have {len(png)} bytes, more than {LARGEST}: draw it smaller")
-        image.write_bytes(png)
-    seconds = lambda job: workdir.read(job.folder / "result.json")["seconds"]
+    seconds = {
+        job.folder: workdir.read(job.folder / "result.json")["seconds"] for jobs in every for job in jobs.values()
+    }
     runs = {
-        name: {"config": configs.to_json(job.wanted), "seconds": [seconds(jobs[name]) for jobs in every]}
+        name: {
+            "config": configs.to_json(job.wanted),
+            "seeds": [jobs[name].seed for jobs in every],
+            "seconds": [seconds[jobs[name].folder] for jobs in every],
+        }
         for name, job in every[0].items()
     }
-    folders = [job.folder for job in every[0].values()]
-    versions = workdir.read(folders[0] / "versions.json") if folders else workdir.versions()
+    versions = workdir.read(next(iter(seconds)) / "versions.json") if seconds else workdir.versions()
+    page = _page(one, results, list(seconds.values()), versions, scale)  # what there is stays if anything fails
+    if result.picture is not None:
+        png = _png(result.picture)
+        if len(png) > LARGEST:
+            raise UserError(f"{image} would have {len(png)} bytes, more than {LARGEST}: draw it smaller")
+        image.write_bytes(png)
     own = {"numbers": result.numbers} | ({"numbers_of_seeds": [x.numbers for x in results]} if len(every) > 1 else {})
     workdir.write(about, {"scale": scale, **own, "runs": runs, "versions": versions})
-    text.write_text(_page(one, results, runs, versions, scale))
+    text.write_text(page)
     return [file for file in (image, text, about) if file.exists()]
 
 
@@ -220,15 +225,15 @@ def _png(picture: Any) -> bytes:
 
 
 def spread(tables: Sequence[Table]) -> list[list[str]]:
-    """One table of texts: words are the first's, numbers become the mean over all and, of several, the spread."""
-    words = lambda values: isinstance(values[0], str) or any(value is None for value in values)
-    text = lambda value: "" if value is None else str(value)
-    cell = lambda *values: text(values[0]) if words(values) else mean_and_spread(values)
+    """One table of texts: numbers become the mean over all and, of several, the spread; words stay, each once."""
+    words = lambda values: any(value is None or isinstance(value, str) for value in values)
+    text = lambda values: ", ".join(dict.fromkeys(str(value) for value in values if value not in (None, "")))
+    cell = lambda *values: text(values) if words(values) else mean_and_spread(values)
     return [[cell(*cells) for cells in zip(*rows, strict=True)] for rows in zip(*tables, strict=True)]
 
 
 def _page(
-    one: Reproduction, results: Sequence[Result], runs: Mapping[str, Any], versions: Mapping[str, Any], scale: str
+    one: Reproduction, results: Sequence[Result], seconds: Sequence[float], versions: Mapping[str, Any], scale: str
 ) -> str:
     """Markdown: ours, the paper's, what differs, and how to get it."""
     result, several = results[0], f" --seeds={len(results)}" if len(results) > 1 else ""
@@ -243,8 +248,7 @@ def _page(
     if one.numbers:
         parts.append(f"The paper's numbers: {one.numbers}")
     parts.append(f"What differs: {one.differs}")
-    seconds = [x for run in runs.values() for x in run["seconds"]]
-    trained = f"{len(seconds)} runs, {sum(seconds):.0f} s of training" if runs else "Nothing is trained"
+    trained = f"{len(seconds)} runs, {sum(seconds):.0f} s of training" if seconds else "Nothing is trained"
     trained = trained.replace("1 runs", "One run") if len(seconds) == 1 else trained
     packages = ", ".join(f"{name} {versions[name]}" for name in ("jax", "flax"))
     processor = versions.get("processor", versions["backend"])

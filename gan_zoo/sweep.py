@@ -13,7 +13,7 @@ import logging
 import re
 import runpy
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -113,6 +113,12 @@ class Job:
         """Whether a process trains there: a run's first process holds its lock."""
         return any(map(_locked, (self.folder / ".lock", *self.folder.glob("seed_*/.lock"))))
 
+    @property
+    def reached(self) -> int:
+        """The round of its newest checkpoint."""
+        found = (self.folder / "checkpoints").glob("*")
+        return max((int(file.name) for file in found if file.name.isdigit()), default=0)
+
     def progress(self) -> str:
         """The last thing that its metrics say."""
         lines = workdir.lines(self.folder / "metrics.jsonl", end=PROGRESS)
@@ -181,6 +187,22 @@ def job_of(settings: Mapping[str, Any], folder: Path, file: str) -> Job:
     return Job(config, fields, folder / name_of(config, fields) / f"seed_{wanted.seed}")
 
 
+def check_phases(jobs: Iterable[Job]) -> None:
+    """Refuses a mistyped phase, which only a game that is built can tell, before anything is trained.
+
+    Raises:
+        UserError: names it.
+    """
+    for job in jobs:
+        if not any(name.startswith("phases.") for name in job.settings):
+            continue
+        try:
+            configs.build(job.wanted)
+        except UserError as error:  # whatever else there is to say its run will
+            if "config.phases" in str(error):
+                raise UserError(f"{job.name}: {error}") from None
+
+
 def name_of(config: str, settings: Mapping[str, Any]) -> str:
     """The folder of a run's seeds: its config and all settings but that, in whatever order."""
     path, _, data_name = config.partition(":")
@@ -210,9 +232,10 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def _joined(jobs: list[Job]) -> list[Job]:
-    """One job for each row of seeds that follow each other; a folder seed_K is the same run either way.
+    """One job for each folder's longest row of seeds that follow each other and have come equally far.
 
-    Runs that are done, and those of several seeds themselves, stay by themselves.
+    A folder seed_K is the same run either way. The others stay by themselves, and so do runs that are done: together
+    all would begin where the last one is. So do those of several seeds themselves.
     """
     groups: dict[Path, list[Job]] = {}
     joined = []
@@ -222,11 +245,15 @@ def _joined(jobs: list[Job]) -> list[Job]:
         else:
             groups.setdefault(job.folder.parent, []).append(job)
     for folder, group in groups.items():
-        seeds = [job.seed for job in group]
-        if len(group) > 1 and seeds == list(range(seeds[0], seeds[0] + len(seeds))):
-            joined.append(Job(group[0].config, group[0].settings, folder, len(group)))
-        else:
-            joined += group
+        rows = [[group[0]]]
+        for job in group[1:]:
+            last = rows[-1][-1]
+            follows = job.seed == last.seed + 1 and job.reached == last.reached
+            rows[-1].append(job) if follows else rows.append([job])
+        row = max(rows, key=len)  # one of a folder, in which its process trains
+        if len(row) > 1:
+            joined.append(Job(row[0].config, row[0].settings, folder, len(row)))
+        joined += [job for job in group if len(row) == 1 or job not in row]
     return joined
 
 

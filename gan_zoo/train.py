@@ -30,7 +30,7 @@ from gan_zoo.record import Record
 from gan_zoo.rounds import States, apart, compile_rounds, side_by_side
 from gan_zoo.step import State, new_state
 from gan_zoo.stop import Stop
-from gan_zoo.workdir import Workdir
+from gan_zoo.workdir import Workdir, read
 
 RATE = "images_per_second"
 log = logging.getLogger("gan_zoo")
@@ -53,8 +53,8 @@ def train(config: ConfigDict, path: str | Path) -> dict[str, Any] | None:
         for phase in phases:
             check_batch(phase.batch_size)
         captioned.unpack(Path(path))
-        if spec.text_shape:
-            _check_text(config, Path(path))
+        if spec.text_shape or len(phases) > 1 or config.phases:
+            _check_earlier(config, spec, phases, Path(path))
         source = data.load(config.dataset, "train", config.image_shape, config.classes)
         check_size(source, max(phase.batch_size for phase in phases))
         larger = source
@@ -64,14 +64,39 @@ def train(config: ConfigDict, path: str | Path) -> dict[str, Any] | None:
         return Run(config, spec, phases, source, larger, Workdir(path, config)).play()
 
 
-def _check_text(config: ConfigDict, path: Path) -> None:
-    """Refuses to go on with another encoder of texts than a run had, before anything in its folder is touched."""
+def _check_earlier(config: ConfigDict, spec: data.Spec, phases: list[Phase], path: Path) -> None:
+    """Refuses to go on with other texts or phases than a run had, before anything in its folder is touched."""
+    earlier = None
+    with contextlib.suppress(UserError):
+        earlier = read(path / "config.json")
+    if not earlier or configs.differences(earlier, configs.to_json(config)):
+        return  # damaged or another one: told when the folder is opened
     for folder in [path] if config.seeds == 1 else sorted(path.glob("seed_*")):
         if not (folder / "checkpoints").is_dir():
             continue
         with contextlib.closing(Checkpoints(folder / "checkpoints", read_only=True)) as found:
             if newest := found.restore():
-                captioned.check(config.dataset, newest.info["text"], config.classes)
+                check_played(newest.info["played"], phases, folder)
+                if spec.text_shape:
+                    captioned.check(config.dataset, newest.info["text"], config.classes)
+
+
+def check_played(played: list[tuple[str, int]], phases: list[Phase], path: Path) -> None:
+    """Refuses phases [(name, rounds)] that were played, if those that are asked for have others before this point.
+
+    Raises:
+        UserError: says how to keep them.
+    """
+    *ended, (name, rounds) = played
+    planned = [(phase.name, phase.rounds) for phase in phases[: len(played)]]
+    if [*map(tuple, ended)] == planned[:-1] and name == planned[-1][0] and rounds <= planned[-1][1]:
+        return
+    told = lambda given: ", ".join(f"{name} {rounds}" for name, rounds in given)
+    kept = " ".join(f"--config.phases.{name}={rounds}" for name, rounds in ended)
+    raise UserError(
+        f"{path} has played the rounds {told(played)}, and these settings give them {told(planned)}. "
+        f"{f'{kept} keeps what was played' if kept else 'Only more rounds continue a run'}, or name another --workdir"
+    )
 
 
 def check_size(source: data.Source, batch_size: int) -> None:
@@ -209,7 +234,7 @@ class Run:
             now = offset + played
             self.log.add(now, metrics)
             last, due = played == phase.rounds, lambda every, now=now: every and now % every == 0
-            stopping = self.stop.asked(now)
+            stopping = self.stop.asked()
             saving = due(config.checkpoint_every) or last or stopping
             if due(config.log_every) or due(config.eval_every) or saving:
                 self.log.flush()
@@ -252,8 +277,11 @@ class Run:
             key = jax.random.fold_in(jax.random.key(seed.config.seed), number)
             state = new_state(self.phases[number].game, key, batch, *([earlier[i]] if earlier else []))
             if self.config.init_from:
-                known = to_leaves(earlier[i]) if earlier else {}
-                state = take_over(state, trained.restore(self.config.init_from), self.config.init_from, known)
+                known, other = to_leaves(earlier[i]) if earlier else {}, trained.restore(self.config.init_from)
+                if self.text and other.info.get("text"):
+                    whose = self.config.init_from
+                    captioned.check(self.config.dataset, other.info["text"], self.config.classes, whose=whose)
+                state = take_over(state, other, self.config.init_from, known)
             states.append(self._replicate(state))
         return states
 
@@ -289,15 +317,9 @@ class Run:
         seed.checkpoints.save(now, state, info, score)
 
     def _fits(self, info: dict[str, Any]) -> bool:
-        """Whether a checkpoint lies on the way that the phases now take: their lengths may have been changed."""
-        *before, (name, rounds) = info["played"]
-        planned = [[phase.name, phase.rounds] for phase in self.phases]
-        if len(before) >= len(planned) or before != planned[: len(before)]:
-            return False
-        phase = self.phases[len(before)]
-        # A fade of another length was another game: it begins again.
-        same = not phase.paced or info.get("length", phase.rounds) == phase.rounds
-        return same and name == phase.name and rounds <= phase.rounds
+        """Whether a checkpoint is of the game that is played: a fade of another length is another, and begins again."""
+        phase = self.phases[len(info["played"]) - 1]
+        return not phase.paced or info.get("length", phase.rounds) == phase.rounds
 
     def _finish(self, states: list[State]) -> dict[str, Any]:
         """Evaluates the final state and writes result.json."""

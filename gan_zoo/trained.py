@@ -88,6 +88,8 @@ class Trained:
             raise UserError(f"label {label}: {self.spec.name} has {self.spec.classes} classes, counted from 0")
         if label is not None and self.spec.text_shape and self.train.arrays is None:
             raise UserError(f"label {label}: {self.spec.name} is too large to look a caption up: give a text")
+        if label is not None and self.spec.text_shape and label not in self.train.arrays["label"]:
+            raise UserError(f"label {label}: no training image has it, whose captions samples are made of: give a text")
         labels = np.arange(num) % max(self.spec.classes, 1) if label is None else np.full(num, label)
         made = self.generate(num, labels, seed, given=given)
         if label is not None and "label" not in made:

@@ -5,7 +5,9 @@ import io
 import json
 import os
 import signal
+import subprocess
 import sys
+import threading
 import time
 from types import SimpleNamespace
 
@@ -45,6 +47,8 @@ def test_jobs_share_the_gpus(tmp_path, monkeypatch, allowed, shares):
     if allowed is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", allowed)
     monkeypatch.setattr(jobs, "Play", lambda job: lambda: os.environ["CUDA_VISIBLE_DEVICES"])
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "")  # so that what is set here ends with the test
+    monkeypatch.delenv("XLA_PYTHON_CLIENT_PREALLOCATE")
     listed, _ = load(
         sweep_file(tmp_path, "return [{'config': CONFIG, 'rounds': r} for r in (8, 9)]"), tmp_path / "runs"
     )
@@ -52,6 +56,8 @@ def test_jobs_share_the_gpus(tmp_path, monkeypatch, allowed, shares):
     for job in listed:
         playing._start(job)
     assert [playing.running[job.folder].result() for job in listed] == shares
+    # Two that share one must not reserve most of its memory each.
+    assert os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE") == (None if shares == ["", ""] else "false")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8932f937")
     with pytest.raises(UserError, match="GPUs by their numbers, such as 0,1"):
         jobs.Sweep(listed, tmp_path / "jobs", "local", {}, 2)
@@ -115,6 +121,60 @@ def test_what_waits_in_slurms_queue_is_not_started_again(tmp_path, monkeypatch):
     playing = jobs.Sweep(listed, tmp_path / "jobs", "slurm", {"nodes": 2}, 2)
     assert [playing.states[job.folder] for job in listed] == [jobs.RUNNING, jobs.WAITING]
     assert playing.running[listed[0].folder].num_tasks == 2
+
+
+@pytest.mark.parametrize("executor, more", [("local", 1), ("slurm", 0)])
+def test_a_sweep_that_is_stopped_leaves_what_it_cannot_stop(tmp_path, monkeypatch, caplog, executor, more):
+    """Slurm's jobs go on without it, and those here end as they like: nobody has to wait for either."""
+    stand_in(tmp_path, monkeypatch, sbatch="exit 1", srun="exit 1", sacct="exit 1")
+    listed, _ = load(sweep_file(tmp_path, TWO), tmp_path / "runs")
+    playing = jobs.Sweep(listed, tmp_path / "jobs", executor, {}, 1)
+    goes_on = SimpleNamespace(done=lambda: False)
+    playing.running[listed[0].folder], playing.states[listed[0].folder] = goes_on, jobs.RUNNING
+    looks = playing.play()
+    next(looks)
+    playing.stop()
+    for _ in range(more):
+        next(looks)
+        playing.stop()
+    assert next(looks, "left") == "left"
+    assert [playing.states[job.folder] for job in listed] == [jobs.RUNNING, jobs.WAITING]
+    assert "no more jobs are started; 1" in caplog.text
+
+
+def test_a_training_saves_before_slurm_takes_the_machine(tmp_path):
+    """Asked by SIGTERM and waited for, also out of the wait for its end."""
+    body = f"import signal, sys, time; from pathlib import Path; f = Path({str(tmp_path / 'x')!r})"
+    body += "; signal.signal(signal.SIGTERM, lambda *_: (f.write_text('saved'), sys.exit(0)))"
+    body += "; f.write_text('plays'); time.sleep(60)"
+    play = jobs.Play("a job")
+    play.training = subprocess.Popen([sys.executable, "-c", body])
+    _until(lambda: (tmp_path / "x").exists() and (tmp_path / "x").read_text() == "plays")
+    again = []
+    before = signal.signal(signal.SIGUSR2, lambda *_: again.append(play.checkpoint()))
+    try:
+        threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGUSR2)).start()
+        began = time.monotonic()
+        assert play.training.wait() == 0 and time.monotonic() - began < jobs.GRACE / 2
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert (tmp_path / "x").read_text() == "saved" and again[0].function == jobs.Play("a job")
+
+
+def test_the_log_of_the_task_that_failed_is_shown(tmp_path):
+    def task(number, code):
+        (tmp_path / f"{number}.err").write_text(f"task {number} speaks\n")
+        paths = SimpleNamespace(stdout=tmp_path / f"{number}.out", stderr=tmp_path / f"{number}.err")
+        return SimpleNamespace(result=lambda: code, paths=paths)
+
+    tasks = [task(0, 0), task(1, 3)]
+    listed, _ = load(sweep_file(tmp_path, TWO), tmp_path / "runs")
+    playing = jobs.Sweep(listed, tmp_path / "jobs", "local", {}, 1)
+    handle = SimpleNamespace(done=lambda: True, num_tasks=2, task=lambda number: tasks[number])
+    playing.running[listed[0].folder] = handle
+    playing._look(listed[0])
+    assert playing.states[listed[0].folder] == jobs.FAILED
+    assert playing.tails[listed[0].folder].split("\n") == ["exit code 3", "task 1 speaks"]
 
 
 def test_the_end_of_a_log(tmp_path):

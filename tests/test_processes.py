@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -22,10 +24,11 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def pair(begin, cache):
+def pair(begin, cache, meanwhile=lambda processes: None):
     """Starts two processes of four devices with ``begin(environment)`` and waits for their good end."""
     coordinator = {"JAX_COORDINATOR_ADDRESS": f"localhost:{free_port()}", "JAX_NUM_PROCESSES": "2"}
     processes = [begin(environment(cache, devices=4, JAX_PROCESS_ID=str(i), **coordinator)) for i in range(2)]
+    meanwhile(processes)
     for process in processes:
         _, err = process.communicate(timeout=600)
         assert process.returncode == 0, err
@@ -46,6 +49,21 @@ def test_two_processes_are_one_run(name, cache, tmp_path):
     scores = [result(path, "evaluation.json")["scores"] for path in (one, two)]
     for key, score in scores[0].items():
         np.testing.assert_allclose(score["value"], scores[1][key]["value"], atol=1e-4, err_msg=key)
+
+
+def test_ctrl_c_saves_two_processes_at_one_round(cache, tmp_path):
+    """Also where a dispatch plays ten rounds: they agree on the next dispatch, not on the next round."""
+    def interrupt(processes):
+        while not (tmp_path / "metrics.jsonl").exists():
+            assert all(process.poll() is None for process in processes)
+            time.sleep(0.1)
+        for process in processes:
+            process.send_signal(signal.SIGINT)
+
+    more = ["config.rounds=100000", "config.checkpoint_every=0"]
+    pair(lambda env: start(arguments("configs/gan.py:digits", tmp_path, *more), env), cache, interrupt)
+    (saved,) = (tmp_path / "checkpoints").iterdir()
+    assert 0 < int(saved.name) < 100_000 and not (tmp_path / "result.json").exists()
 
 
 @pytest.mark.slow

@@ -147,6 +147,58 @@ def test_runs_that_are_not_done_stay_in_the_table(folder, capsys):
     assert [row["state"] for row in rows] == 4 * ["done"] + ["failed"] and rows[-1]["clip"] == "0.1"
 
 
+def test_a_field_and_a_score_of_one_name_have_two_columns(folder):
+    """There are config.precision and the score precision."""
+    for number, file in enumerate(folder.rglob("config.json")):
+        workdir.write(file, {**workdir.read(file), "precision": ("float32", "bfloat16")[number % 2]})
+        scores = workdir.read(file.parent / "evaluation.json")["scores"]
+        workdir.write(file.parent / "evaluation.json", {"scores": {**scores, "precision": {"value": 0.8}}})
+    missing = {"gan-digits/seed_9": {"state": "failed", "precision": "float64"}}
+    for _ in range(2):  # once as the sweep notes it, once as a report has read it
+        report.save_csv(folder / "sweep.csv", folder, report.find(folder), missing)
+        with open(folder / "sweep.csv") as file:
+            *rows, failed = csv.DictReader(file)
+        assert {(row["config.precision"], row["precision"]) for row in rows} == {
+            ("float32", "0.8"),
+            ("bfloat16", "0.8"),
+        }
+        assert failed["config.precision"] == "float64" and failed["precision"] == ""
+        missing = report.not_done(folder / "sweep.csv", report.find(folder))
+    assert missing["gan-digits/seed_9"]["precision"] == "float64"
+
+
+def test_a_row_that_was_cut_off_is_passed_over(folder, capsys):
+    report.save_csv(folder / "sweep.csv", folder, report.find(folder), FAILED)
+    with open(folder / "sweep.csv", "a") as file:
+        file.write("gan-digits,")
+    assert main(["report", str(folder), "--by=loss"]) == 0
+    assert "1 failed" in capsys.readouterr().out
+
+
+def test_runs_of_one_name_and_two_configs_are_not_averaged(folder):
+    """As after a config file was edited: one seed is of before, another of after."""
+    file = folder / "loss=hinge" / "seed_0" / "config.json"
+    workdir.write(file, {**workdir.read(file), "batch_size": 8, "log_every": 3})
+    other = folder / "loss=hinge" / "seed_1" / "config.json"
+    workdir.write(other, {**workdir.read(other), "batch_size": 64, "log_every": 4})
+    runs = report.find(folder)
+    with pytest.raises(UserError, match="loss=hinge: runs that are no seeds of one, as batch_size differ"):
+        report.grouped(runs, [])
+    assert len(report.grouped(runs, ["loss", "batch_size"])) == 3
+
+
+def test_a_score_more_parts_no_table(folder):
+    for file in (folder / "loss=hinge").rglob("evaluation.json"):
+        scores = workdir.read(file)["scores"]
+        workdir.write(file, {"scores": {**scores, "label_accuracy": {"value": 0.5, "data": "digits"}}})
+    (table,) = report.tables(report.grouped(report.find(folder), []))
+    assert table == [
+        ["", "runs", "fid", "label_accuracy", "seconds"],
+        ["loss=hinge", "2", "2 ± 1.4", "0.5 ± 0", "4.5 ± 0.71"],
+        ["loss=minimax", "2", "5 ± 0", "", "4.5 ± 0.71"],
+    ]
+
+
 def test_members_that_differ_in_fields_and_scores(folder):
     """Their table has what all have; the CSV everything."""
     other = folder / "other" / "seed_0"

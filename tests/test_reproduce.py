@@ -100,7 +100,31 @@ def test_several_seeds_are_kept_as_means_and_spreads(tmp_path):
     assert "| run | 1 ± 1 |" in page and "--seeds=3" in page and "3 runs, 6 s of training" in page
     kept = json.loads(about.read_text())
     assert kept["numbers_of_seeds"] == [{"score": float(seed)} for seed in range(3)]
-    assert kept["runs"]["run"]["seconds"] == [2.0] * 3
+    assert kept["runs"]["run"]["seconds"] == [2.0] * 3 and kept["runs"]["run"]["seeds"] == [0, 1, 2]
+
+
+def test_seeds_come_after_the_one_that_a_run_has(tmp_path, caplog):
+    own = tmp_path / "own.py"
+    own.write_text("def get_config():\n    return {'model': 'gan', 'dataset': '8gaussians', 'seed': 7}\n")
+    runs = {"a": {"config": str(own)}, "b": {"config": "configs/cgan.py:digits"}}
+    one = dataclasses.replace(KNOWN["gan_by_hand"], get_runs=lambda scale: runs)
+    every = one.jobs("small", tmp_path, seeds=3)
+    assert [{name: job.seed for name, job in jobs.items()} for jobs in every] == [
+        {"a": 7 + number, "b": number} for number in range(3)
+    ]
+    named = dataclasses.replace(one, get_runs=lambda scale: {"a": {**runs["a"], "seed": 2}})
+    assert len(named.jobs("small", tmp_path, seeds=3)) == 1 and "--seeds=3 changes nothing" in caplog.text
+
+
+def test_a_page_that_cannot_be_written_leaves_the_one_that_is_there(tmp_path):
+    one = dataclasses.replace(KNOWN["gan_by_hand"], draw=lambda *_: reproduce.Result(None, [["x"], [1.0]]))
+    before = {file: file.read_bytes() for file in reproduce.keep(one, [{}], "small", tmp_path)}
+    tables = iter([[["x"], [1.0]], [["x", "y"], [1.0, 2.0]]])
+    other = dataclasses.replace(one, draw=lambda *_: reproduce.Result(None, next(tables), {"new": 1}))
+    with pytest.raises(ValueError, match="argument"):
+        reproduce.keep(other, [{}, {}], "small", tmp_path)
+    assert {file: file.read_bytes() for file in before} == before
+    assert reproduce.spread([[[1.0, "a"]], [["", "b"]]]) == [["1.0", "a, b"]]
 
 
 def test_other_pages_are_not_overwritten(tmp_path, refused_here):

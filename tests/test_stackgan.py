@@ -222,6 +222,36 @@ def test_another_runs_networks_are_taken_in_the_phase_that_has_them(phases, tmp_
         np.testing.assert_array_equal(new[name], other.leaves[name], err_msg=name)
 
 
+def test_what_was_played_is_kept_or_told(tmp_path, trained_only):
+    """More rounds would lengthen the first stage, which has ended, and begin the second anew."""
+    few = ("config.eval_samples=16", "config.log_every=1")
+    train(small(*few, "config.rounds=1"), tmp_path)
+    files = [file for file in tmp_path.rglob("*") if file.is_file() and file.name != ".lock"]
+    before = {file: file.read_bytes() for file in files}
+    with pytest.raises(UserError, match="rounds stage1 1, stage2 1, .* --config.phases.stage1=1 keeps"):
+        train(small(*few, "config.rounds=2"), tmp_path)
+    assert {file: file.read_bytes() for file in files} == before
+    assert train(small(*few, "config.rounds=2", "config.phases.stage1=1"), tmp_path)["step"] == 3
+
+
+def test_networks_that_read_another_encoders_texts_are_not_taken_over(tmp_path, monkeypatch, trained_only):
+    monkeypatch.setattr("gan_zoo.trained.restore", lambda path: Restored(1, {}, {"text": "1.0 2.0"}))
+    with pytest.raises(UserError, match="other's texts were embedded with the weights 1.0 2.0"):
+        train(small("config.rounds=1", "config.init_from=other"), tmp_path)
+
+
+def test_a_class_of_held_out_images_alone_has_no_caption(phases, monkeypatch):
+    config, spec, played, first, _ = phases
+    learned = Trained(config, spec, played[0].game, first, 2)
+    source = learned.train
+    kept = np.flatnonzero(source.arrays["label"] != 3)
+    arrays = {name: x[kept] for name, x in source.arrays.items()}
+    monkeypatch.setattr(Trained, "train", replace(source, arrays=arrays))
+    assert learned.sample(0, 2, label=4).shape == (2, 16, 16, 1)
+    with pytest.raises(UserError, match="label 3: no training image has it"):
+        learned.sample(0, 2, label=3)
+
+
 def test_captions_that_no_judge_can_read_are_told(phases, monkeypatch, caplog):
     config, spec, played, first, _ = phases
     learned = Trained(config, spec, played[0].game, first, 2)

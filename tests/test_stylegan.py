@@ -24,7 +24,7 @@ from gan_zoo.metrics.separability import linear_separability, unseparated
 from gan_zoo.models.stylegan import at
 from gan_zoo.step import new_state, train_step
 from gan_zoo.style_pictures import noise_picture
-from gan_zoo.train import Run
+from gan_zoo.train import Run, check_played
 from gan_zoo.trained import Trained
 
 KEY = jax.random.key(0)
@@ -205,9 +205,24 @@ def test_a_fade_of_another_length_begins_again():
     assert Run._fits(run, info(at(first, 3), length=5))  # the first phase may become longer
     assert Run._fits(run, info(first, at(fade, 3), length=fade[1]))
     assert not Run._fits(run, info(first, at(fade, 3), length=fade[1] - 1))
-    assert not Run._fits(run, info(at(first, 3), at(fade, 3), length=fade[1]))
     assert Run._fits(run, info(first, fade, at(last, 1), length=2))
-    assert not Run._fits(run, info(first, fade, last, at(last, 1), length=2))
+
+
+@pytest.mark.parametrize("changed", [0, 1])
+def test_phases_that_were_played_are_kept_or_told(changed):
+    """More rounds that lengthen a phase which has ended would throw away what came after it."""
+    _, _, phases = build()
+    played = [(phase.name, phase.rounds) for phase in phases]
+    here = [*played[:2], (played[2][0], 1)]
+    check_played(here, phases, Path("runs/a"))
+    check_played(played, phases, Path("runs/a"))
+    name, rounds = here[changed]
+    here[changed] = (name, rounds + 5)
+    with pytest.raises(UserError, match=f"--config.phases.{name}={rounds + 5} .*keeps") as told:
+        check_played(here, phases, Path("runs/a"))
+    assert "runs/a has played" in str(told.value)
+    with pytest.raises(UserError, match="Only more rounds"):
+        check_played([(played[0][0], played[0][1] + 1)], phases, Path("runs/a"))
 
 
 def test_styles_of_a_run(grown):
@@ -270,6 +285,16 @@ def test_scores_of_latents(grown):
     assert set(found) == {"ppl_z", "ppl_w"}
     few = style_scores.style_scores(run, judge, 12, ("path_length",), {"seed": 0})
     assert few["ppl_w"]["paths"] == 12 and few["ppl_w"]["value"] > 0
+
+
+def test_many_latents_of_large_images_take_no_room(grown):
+    """Ten thousand empty images of this size would be 12 GB."""
+    config, spec, played = grown
+    phase, _, state, _ = played[-1]
+    run = Trained(config, replace(spec, shape=(1024, 1024, 1)), phase.game, state, 0)
+    noise, labels = styles.latents_of(run, 3000, 0)
+    assert styles.styles_of(run, noise, labels).shape == (3000, 8)
+    assert not any(data.example(run.spec, 3000)["image"].strides)
 
 
 def test_scores_of_latents_that_cannot_be_had(run):
@@ -391,6 +416,8 @@ def test_projection_finds_an_image_that_the_network_makes(grown):
         (["config.dataset=25gaussians"], "shape"),
         (["config.thousands=(0.0,)", "config.fading_thousands=(0.0,)"], "no images at 8 pixels"),
         (["config.thousands=(20.0,0.0)", "config.fading_thousands=(0.0,)"], "no images at 8 pixels"),
+        (["config.image_shape=(16,16,1)", "config.thousands=(1,0,1)", "config.fading_thousands=(0,)"], "images at 8"),
+        (["config.generator.base=3"], "base=3 leaves no features at 8 pixels: 4 is the least"),
         (["config.fading_thousands=()"], "one number each"),
         (["config.thousands=(1e308,)"], "must be from 0"),
         (["config.half_life=nan"], "half_life is nan"),

@@ -11,7 +11,7 @@ from sweeps import finish, sweep_file
 from gan_zoo import config as configs
 from gan_zoo import sweep, workdir
 from gan_zoo.errors import UserError
-from gan_zoo.sweep import load, name_of
+from gan_zoo.sweep import check_phases, load, name_of
 
 
 def test_a_run_is_named_by_its_settings():
@@ -82,9 +82,34 @@ def test_seeds_that_follow_each_other_are_trained_together(tmp_path):
     gap = sweep_file(tmp_path, "return [{'config': CONFIG, 'seed': s} for s in (0, 2)]", "gap.py")
     gap, _ = load(gap, tmp_path, True)
     assert [job.seeds for job in gap] == [1, 1]
+    row = "return [{'config': CONFIG, 'loss': 'hinge', 'seed': s} for s in (0, 1, 2, 4)]"
+    assert [job.seeds for job in load(sweep_file(tmp_path, row, "row.py"), tmp_path, True)[0]] == [3, 1]
     finish(next(job for job in apart if job.folder == first.folder / "seed_0"))
     rest, _ = load(file, tmp_path, together=True)  # what is done is not played again
     assert sorted((job.seeds, job.is_done()) for job in rest) == [(1, True), (2, False), (3, False)]
+
+
+def test_seeds_that_have_come_further_than_others_go_on_alone(tmp_path):
+    """Together all would begin where the last one is."""
+    file = sweep_file(tmp_path, "return [{'config': CONFIG, 'seed': s} for s in range(4)]")
+    apart, _ = load(file, tmp_path)
+    for job, newest in zip(apart, (900, 300, 300, 300), strict=True):
+        (job.folder / "checkpoints" / "200").mkdir(parents=True)
+        (job.folder / "checkpoints" / str(newest)).mkdir()
+    together, _ = load(file, tmp_path, together=True)
+    assert sorted((job.seed, job.seeds) for job in together) == [(0, 1), (1, 3)]
+    (apart[2].folder / "checkpoints" / "600").mkdir()
+    together, _ = load(file, tmp_path, together=True)
+    assert sorted((job.seed, job.seeds) for job in together) == [(seed, 1) for seed in range(4)]
+
+
+def test_a_mistyped_phase_is_told_before_anything_is_trained(tmp_path):
+    body = "return [{'config': 'configs/stylegan.py:digits', 'phases.8-fad': 3}]"
+    listed, _ = load(sweep_file(tmp_path, body), tmp_path)
+    with pytest.raises(UserError, match="(?s)stylegan-digits.*8-fad.*did you mean '8-fade'"):
+        check_phases(listed)
+    listed, _ = load(sweep_file(tmp_path, body.replace("8-fad", "8-fade")), tmp_path)
+    check_phases(listed)
 
 
 def test_a_seed_that_the_config_file_sets_is_the_runs(tmp_path):

@@ -236,6 +236,30 @@ def test_a_text_that_is_cut_is_told(tmp_path, monkeypatch, caplog):
     assert len(caplog.messages) == 1
 
 
+def test_characters_that_are_left_out_are_told(monkeypatch, caplog):
+    seen = []
+    monkeypatch.setattr(captioned, "_of_run", lambda *args: seen.extend)
+    captioned.encode("captioned:char_cnn_rnn_small:digits", ["Ünïcödé smîle", " " * 90 + "Cat "])
+    assert [message.partition(" leaves out ")[2] for message in caplog.messages] == [
+        "the characters üïöéî of the text: Ünïcödé smîle"
+    ]
+    assert seen == ["Ünïcödé smîle", "Cat"]  # blanks before a text are not its first characters
+
+
+def test_a_split_without_captions_is_refused_where_the_other_has_some(birds):
+    for name in ("train", "test"):
+        for kind in ("crow", "wren"):
+            (birds / name / kind).mkdir(parents=True)
+    for kind in ("crow", "wren"):
+        for number, file in enumerate(sorted((birds / kind).glob("*.png"))):
+            file.rename(birds / ("test" if number == 0 else "train") / kind / file.name)
+            if number:
+                file.with_suffix(".txt").rename(birds / "train" / kind / f"{file.stem}.txt")
+    assert captions_of(data.load(f"folder:{birds}", "train"))[0][0].startswith("bird")
+    with pytest.raises(UserError, match="cannot be read, and other images have captions"):
+        captions_of(data.load(f"folder:{birds}", "test"))
+
+
 def test_names_of_labels_are_no_captions_of_sets_that_are_read_as_needed():
     source = data.load("digits", "test")
     with pytest.raises(UserError, match="does not fit in memory"):

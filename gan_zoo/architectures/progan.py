@@ -44,8 +44,19 @@ def levels(resolution: int) -> int:
 
 
 def widths(base: int, largest: int) -> Callable[[int], int]:
-    """Features of stage 1 (4 pixels), 2 (8 pixels), ...: min(base / 2^stage, largest)."""
-    return lambda stage: min(base >> stage, largest)
+    """Features of stage 1 (4 pixels), 2 (8 pixels), ...: min(base / 2^stage, largest).
+
+    Raises:
+        UserError: a stage has none.
+    """
+
+    def width(stage: int) -> int:
+        if base >> stage < 1:
+            what = "(config.generator.base and config.discriminator.base)"
+            raise UserError(f"base={base} leaves no features at {2 << stage} pixels: {1 << stage} is the least {what}")
+        return min(base >> stage, largest)
+
+    return width
 
 
 def fade(old: jax.Array | None, new: jax.Array, alpha: Alpha) -> jax.Array:

@@ -123,7 +123,10 @@ class StageTwo(nn.Module):
         for _ in range(self.blocks):
             y = nn.relu(norm(conv(features, padding=1)(x)))
             x = nn.relu(x + norm(conv(features, padding=1)(y)))
-        for level in range(1, doublings(x.shape[1], self.shape[0]) + 1):
+        doubled = doublings(x.shape[1], self.shape[0])
+        if features >> doubled < 1:
+            raise UserError(f"{features} features cannot be halved {doubled} times: set config.stage2.width to more")
+        for level in range(1, doubled + 1):
             x = nn.relu(norm(conv(features >> level, padding=1, resample="up")(x)))
         return nn.tanh(conv(self.shape[-1], padding=1)(x)), *divergence
 

@@ -93,10 +93,11 @@ def bring(name: str) -> Path | None:
 
 
 def example(spec: Spec, size: int, dtype: Any = np.float32, labels: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """A batch of empty images with the labels given (or zeros), if the data has labels."""
-    batch = {"image": np.zeros((size, *spec.shape), dtype)}
+    """A batch of gray images, which take no room, with the labels given (or zeros), if the data has labels."""
+    empty = lambda shape: np.broadcast_to(np.zeros((), dtype), (size, *shape))
+    batch = {"image": empty(spec.shape)}
     if spec.input_shape:
-        batch["input"] = np.zeros((size, *spec.input_shape), dtype)
+        batch["input"] = empty(spec.input_shape)
     if spec.text_shape:
         batch["text"] = np.zeros((size, *spec.text_shape), np.float32)
     if spec.classes:

@@ -74,11 +74,14 @@ def encode(dataset: str, texts: list[str], classes: int = 0, folder: Path | None
     from gan_zoo.text import NETWORKS
 
     name, _ = parsed(dataset.partition(":")[2])
+    texts = [text.strip() for text in texts]
     for text in texts:
-        if not text.strip():
-            raise UserError(f"the text {text!r} has no character that can be read")
+        if not text:
+            raise UserError("the text is blank, and has no character that can be read")
         if name in NETWORKS and len(text) > NETWORKS[name].length:
             log.warning("%s reads the first %d characters of a text: %s", name, NETWORKS[name].length, text)
+        if name in NETWORKS and (unread := NETWORKS[name].unread(text)):
+            log.warning("%s leaves out the characters %s of the text: %s", name, unread, text)
     return _of_run(dataset, classes, folder)(texts)
 
 
@@ -105,7 +108,7 @@ def unpack(folder: Path) -> None:
         bring(folder / ENCODER)
 
 
-def check(dataset: str, noted: str, classes: int = 0, folder: Path | None = None) -> None:
+def check(dataset: str, noted: str, classes: int = 0, folder: Path | None = None, whose: str = "this run") -> None:
     """Refuses a run whose texts another encoder embedded than the one that is here.
 
     Raises:
@@ -122,7 +125,7 @@ def check(dataset: str, noted: str, classes: int = 0, folder: Path | None = None
             else f"{name} makes other numbers of the same texts. Bring the version that the run had"
         )
         raise UserError(
-            f"this run's texts were embedded with the weights {noted}, and the encoder of {dataset} has {here} here: "
+            f"{whose}'s texts were embedded with the weights {noted}, and the encoder of {dataset} has {here} here: "
             f"{advice}"
         )
 

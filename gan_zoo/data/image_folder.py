@@ -29,9 +29,10 @@ def load(argument: str, split: str, image_shape: tuple[int, ...], classes: int) 
     found = listed(argument)
     described = _describe(argument, found, image_shape)
     source = reader(described, split, found[split], _class_names(found), bool(image_shape))
-    beside = [path.with_suffix(".txt") for path, _ in found[split]]
-    captioned = any(path.exists() for path in beside)
-    return replace(source, captions=lambda: list(map(_captions, beside))) if captioned else source
+    beside = {name: [path.with_suffix(".txt") for path, _ in files] for name, files in found.items()}
+    if not any(path.exists() for paths in beside.values() for path in paths):
+        return source
+    return replace(source, captions=lambda: list(map(_captions, beside[split])))
 
 
 def _captions(file: Path) -> tuple[str, ...]:

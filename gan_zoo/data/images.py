@@ -73,7 +73,7 @@ def from_reader(
     """A source over read(index) -> {"image": uint8 [H, W, C], "label", "input"}: in memory if it fits."""
 
     def take(indices: np.ndarray) -> dict[str, np.ndarray]:
-        batch = example(spec, len(indices), np.uint8)
+        batch = {name: np.empty(x.shape, x.dtype) for name, x in example(spec, len(indices), np.uint8).items()}
         with ThreadPoolExecutor(THREADS) as pool:
             for row, found in enumerate(pool.map(read, indices)):
                 for key in batch:

@@ -74,9 +74,12 @@ class Model:
                     paced = partial(self._game, spec, size, level, batch_size, fading)
                     own = {"rounds": rounds, "batch_size": batch_size, "paced": paced if fading else None}
                     found.append(Phase(name, paced(rounds), **own))
+            if (found or size == spec.shape[0]) and (not found or found[-1].name.removesuffix("-fade") != str(size)):
+                raise UserError(
+                    f"config.thousands and fading_thousands show no images at {size} pixels: each size needs some, "
+                    "from the first one that has them to the images' own"
+                )
             size, level = 2 * size, level + 1
-        if not found or found[-1].name.removesuffix("-fade") != str(spec.shape[0]):
-            raise UserError(f"config.thousands and fading_thousands show no images at {spec.shape[0]} pixels, the last")
         return found
 
     def _game(self, spec: Spec, size: int, level: int, batch_size: int, fading: bool, rounds: int) -> Game:

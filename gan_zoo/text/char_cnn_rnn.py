@@ -44,6 +44,11 @@ class CharCNNRNN(nn.Module):
     length: int = 201
     pool: int = 3
 
+    @staticmethod
+    def unread(text: str) -> str:
+        """The characters of a text that are left out, each once."""
+        return "".join(dict.fromkeys(character for character in text.lower() if character not in PLACES))
+
     @nn.compact
     def __call__(self, characters: jax.Array, *, train: bool) -> jax.Array:
         x = jax.nn.one_hot(characters - 1, len(ALPHABET))  # 0, behind the end, becomes zeros
