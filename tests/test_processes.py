@@ -53,6 +53,7 @@ def test_two_processes_are_one_run(name, cache, tmp_path):
 
 def test_ctrl_c_saves_two_processes_at_one_round(cache, tmp_path):
     """Also where a dispatch plays ten rounds: they agree on the next dispatch, not on the next round."""
+
     def interrupt(processes):
         while not (tmp_path / "metrics.jsonl").exists():
             assert all(process.poll() is None for process in processes)
