@@ -4,11 +4,12 @@
     ./launch.sh configs/stackgan.py:emoji
     ./launch.sh sample --workdir=runs/stackgan-emoji --text="smiling face with sunglasses"
 
-emoji, 1,500 rounds of stage I and 3,000 of stage II, on one core of an AMD EPYC, Python 3.11, jax 0.10.2, 27 minutes
-with compiling and scores: FID in the classifier's features 54.1 (held-out drawings 7.6), of stage I enlarged 106.7;
-sharpness 12.9 (the truth's 12.4), 8.8; an image of a name that no training drawing has finds it among ten in 54.5 % by
-the embedding that conditions (chance 10 %, real drawings 44.9 %), in 33.4 % by another one (42.3 %). Shapes and colours
-follow the text, details do not.
+emoji, 1,500 rounds of stage I and 3,000 of stage II, on one core of an AMD EPYC, Python 3.11, jax 0.10.2, 30 minutes
+with compiling and scores; mean and deviation of three seeds (./launch.sh reproduce stackgan_table_2 --seeds=3): FID in
+the classifier's features 44.2 ± 3.0 (held-out drawings 7.6), of stage I enlarged 117.8 ± 2.4; sharpness 13.5 ± 0.2 (the
+truth's 12.4), 8.6 ± 0.2; an image of a name that no training drawing has finds it among ten in 52.6 ± 1.8 % by the
+embedding that conditions (chance 10 %, real drawings 44.9 %), in 35.5 ± 1.6 % by another one (42.3 %). Shapes and
+colours follow the text, details do not. FIDs are of images of training drawings' names.
 """
 
 from gan_zoo.config import settings

@@ -7,7 +7,7 @@ from gan_zoo import figures
 from gan_zoo.reproduce import Result, scores_of
 
 PAPER = "Zhang et al. 2017, table 2 and figure 7"
-COST = {"small": "55 minutes of one core", "paper": "1.4e18 FLOP (counted)"}
+COST = {"small": "an hour of one core", "paper": "1.4e18 FLOP (counted)"}
 DIFFERS = (
     "small: Google's emoji at 32x32 for birds at 256x256, FID and retrieval for inception scores. Retrieval: how often "
     "an image finds its text among ten, by the embedding that conditions, and by another that no network was given"
