@@ -74,7 +74,8 @@ class Model:
                     paced = partial(self._game, spec, size, level, batch_size, fading)
                     own = {"rounds": rounds, "batch_size": batch_size, "paced": paced if fading else None}
                     found.append(Phase(name, paced(rounds), **own))
-            if (found or size == spec.shape[0]) and (not found or found[-1].name.removesuffix("-fade") != str(size)):
+            shown = found and found[-1].name in (f"{size}-fade", str(size))
+            if not shown and (found or size == spec.shape[0]):
                 raise UserError(
                     f"config.thousands and fading_thousands show no images at {size} pixels: each size needs some, "
                     "from the first one that has them to the images' own"
