@@ -1,40 +1,25 @@
 """StackGAN: its networks, its conditioning, and what the second stage takes from the first."""
 
-import json
-from dataclasses import asdict, replace
-from types import SimpleNamespace
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import test_text
-from PIL import Image
-from tools import play, shrunk
+from stackgan_runs import KEY, both_phases, small
+from tools import play
 
-from gan_zoo import captions, data, evaluate, figures
 from gan_zoo import config as configs
-from gan_zoo.__main__ import main
+from gan_zoo import data
 from gan_zoo.architectures import stackgan
 from gan_zoo.checkpoint import Checkpoints, Restored, to_leaves
-from gan_zoo.data import captioned
 from gan_zoo.errors import UserError
 from gan_zoo.game import Phase
 from gan_zoo.losses import normal_divergence
-from gan_zoo.metrics.extractors import Extractor
 from gan_zoo.models.stackgan import Model
-from gan_zoo.step import new_state
 from gan_zoo.train import train
-from gan_zoo.trained import Trained, load
+from gan_zoo.trained import Trained
 
-KEY = jax.random.key(0)
-TEXT, WRITTEN = jax.random.normal(KEY, (3, 7)), "captioned:test_text.marks:digits"
-OVERRIDES = (f"config.dataset={WRITTEN}",)
-
-
-def small(*overrides):
-    config, _ = shrunk("configs/stackgan.py:digits", *OVERRIDES, *overrides)
-    return config
+TEXT = jax.random.normal(KEY, (3, 7))
 
 
 def shapes(module, *inputs):
@@ -93,18 +78,8 @@ def test_mismatched_images_are_of_another_class():
     assert other("class") == [3, 3, 3, 2, 3]  # however many of the class stand before
 
 
-@pytest.fixture(scope="module")
-def phases():
-    """Both phases of a small run, the first one played for two rounds, and the second begun from it."""
-    config = small("config.ema_decay=0.5")
-    spec, played = configs.build(config)
-    first, _, _ = play(config, 2, 1)
-    batch = data.example(spec, config.batch_size)
-    return config, spec, played, first, new_state(played[1].game, KEY, batch, first)
-
-
-def test_the_frozen_stage_begins_as_views_saw_it_and_stays(phases):
-    config, spec, played, first, second = phases
+def test_the_frozen_stage_begins_as_views_saw_it_and_stays():
+    config, spec, played, first, second = both_phases()
     jax.tree.map(np.testing.assert_array_equal, second.nets["stage1"], first.ema["stage1"])
     moved = jax.tree.map(lambda a, b: bool((a != b).any()), first.ema["stage1"], first.nets["stage1"])
     assert any(jax.tree.leaves(moved["params"]))  # the average is not the network itself
@@ -115,9 +90,9 @@ def test_the_frozen_stage_begins_as_views_saw_it_and_stays(phases):
     }
 
 
-def test_samples_of_both_stages_show_one_scene(phases):
+def test_samples_of_both_stages_show_one_scene():
     """The second stage's run draws the same small images as the first phase's."""
-    config, spec, played, first, second = phases
+    config, spec, played, first, second = both_phases()
     batch = {**data.example(spec, 4), "text": np.random.default_rng(0).normal(size=(4, 10, 5)).astype(np.float32)}
     before = Trained(config, spec, played[0].game, first, 2).view("sample", batch)["image"]
     after = Trained(config, spec, played[1].game, second, 2)
@@ -154,40 +129,6 @@ def test_fine_tuning_goes_on_with_the_first_stage_at_a_part_of_its_rate():
         assert moved[name] >= 0.7 * rate * 2e-4 * counts[name] ** 0.5
 
 
-def test_text_chooses_what_is_drawn(phases):
-    config, spec, played, first, _ = phases
-    learned = Trained(config, spec, played[0].game, first, 2)
-    one, same, other = (learned.sample(0, 3, text=text) for text in ("aaa", "aaa", "uuuuuuuuuu"))
-    np.testing.assert_array_equal(one, same)
-    assert one.shape == (3, 16, 16, 1) and np.abs(one - other).max() > 1e-6
-    labels = np.arange(20, dtype=np.int32) % 7
-    made = learned.generate(20, labels)  # captions of training images with these labels: digits' are their names
-    np.testing.assert_array_equal(made["label"], labels)
-    given = learned.batch(np.arange(20), labels)["text"][:, 0]
-    assert all((given[i] == given[i + 7]).all() for i in range(13))
-    shown = learned.shown("sample", 2, 3)
-    assert len(shown["text"]) == 6 and (shown["text"][0] == shown["text"][2]).all()
-
-
-def test_a_text_is_drawn_where_the_set_is_not(phases, tmp_path, monkeypatch):
-    """A run that was taken elsewhere: its checkpoint and a text are enough."""
-    config, spec, played, first, _ = phases
-    checkpoints = Checkpoints(tmp_path / "checkpoints")
-    noted = {"config": configs.to_json(config), "spec": asdict(spec), "text": captioned.weights(config.dataset)}
-    checkpoints.save(2, first, {**noted, "played": [["stage1", 2]]}, None)
-    checkpoints.wait()
-    checkpoints.close()
-    (tmp_path / "config.json").write_text(json.dumps(noted["config"]))
-    wanted = Trained(config, spec, played[0].game, first, 2).sample(0, 3, text="aaa")
-    for name in ("spec", "load"):
-        monkeypatch.setattr(f"gan_zoo.data.{name}", pytest.fail)
-    assert main(["sample", f"--workdir={tmp_path}", "--text=aaa", "--num=3", f"--output={tmp_path}/aaa.png"]) == 0
-    with Image.open(tmp_path / "aaa.png") as image:
-        drawn = np.asarray(image.convert("L"))
-    np.testing.assert_allclose(load(tmp_path).sample(0, 3, text="aaa"), wanted, atol=1e-6)
-    np.testing.assert_array_equal(drawn, figures.grid(wanted[None])[..., 0])
-
-
 @pytest.fixture
 def trained_only(monkeypatch):
     """Runs end without scores, whose judges would have to be trained."""
@@ -208,8 +149,8 @@ def test_an_encoder_that_has_changed_leaves_a_run_as_it_was(tmp_path, monkeypatc
     assert {file: file.read_bytes() for file in files} == before
 
 
-def test_another_runs_networks_are_taken_in_the_phase_that_has_them(phases, tmp_path, monkeypatch, trained_only):
-    config, spec, played, first, second = phases
+def test_another_runs_networks_are_taken_in_the_phase_that_has_them(tmp_path, monkeypatch, trained_only):
+    config, spec, played, first, second = both_phases()
     other = Restored(2, {name: leaf + 1 for name, leaf in to_leaves(second).items() if "/params/" in name}, {})
     monkeypatch.setattr("gan_zoo.trained.restore", lambda path: other)
     few = ("config.rounds=1", "config.phases.stage1=1", "config.eval_samples=16", "config.ema_decay=0.5")
@@ -238,39 +179,6 @@ def test_networks_that_read_another_encoders_texts_are_not_taken_over(tmp_path, 
     monkeypatch.setattr("gan_zoo.trained.restore", lambda path: Restored(1, {}, {"text": "1.0 2.0"}))
     with pytest.raises(UserError, match="other's texts were embedded with the weights 1.0 2.0"):
         train(small("config.rounds=1", "config.init_from=other"), tmp_path)
-
-
-def test_a_class_of_held_out_images_alone_has_no_caption(phases, monkeypatch):
-    config, spec, played, first, _ = phases
-    learned = Trained(config, spec, played[0].game, first, 2)
-    source = learned.train
-    kept = np.flatnonzero(source.arrays["label"] != 3)
-    arrays = {name: x[kept] for name, x in source.arrays.items()}
-    monkeypatch.setattr(Trained, "train", replace(source, arrays=arrays))
-    assert learned.sample(0, 2, label=4).shape == (2, 16, 16, 1)
-    with pytest.raises(UserError, match="label 3: no training image has it"):
-        learned.sample(0, 2, label=3)
-
-
-def test_captions_that_no_judge_can_read_are_told(phases, monkeypatch, caplog):
-    config, spec, played, first, _ = phases
-    learned = Trained(config, spec, played[0].game, first, 2)
-    source = replace(learned.test, captions=lambda: [("日本",)] * learned.test.size)
-    monkeypatch.setattr(Trained, "test", source)
-    monkeypatch.setattr(Trained, "train", source)
-    assert captions._judges(learned) == []
-    assert "no text_retrieval" in caplog.text and "'日本' has no character" in caplog.text
-    scores = captions.caption_scores(learned, SimpleNamespace(extractor=None), 40, np.zeros(40, np.int32), {})
-    assert set(scores) == {"sharpness", "sharpness_of_truth"}
-
-
-def test_a_text_is_for_models_that_read_it():
-    """Those that do not would draw whatever they draw."""
-    config, _ = shrunk("configs/dcgan.py:digits", *OVERRIDES)
-    spec, (phase,) = configs.build(config)
-    state = new_state(phase.game, KEY, data.example(spec, 8))
-    with pytest.raises(UserError, match="dcgan reads no captions|gan reads no captions"):
-        Trained(config, spec, phase.game, state, 0).sample(0, 3, text="aaa")
 
 
 @pytest.fixture
@@ -326,73 +234,10 @@ def test_all_that_a_discriminator_sees_is_augmented(alone, monkeypatch):
     np.testing.assert_allclose(served, jax.nn.softplus(-second), rtol=1e-5)
 
 
-def test_a_batch_of_one_has_nothing_mismatched(phases):
-    _, spec, played, first, _ = phases
+def test_a_batch_of_one_has_nothing_mismatched():
+    _, spec, played, first, _ = both_phases()
     with pytest.raises(UserError, match="config.batch_size to 2 or more"):
         played[0].game.players["discriminator"].loss(first.nets, data.example(spec, 1), KEY, 0)
-
-
-def test_latents_are_drawn_with_captions(phases, monkeypatch):
-    """Beside the same noise, other labels' captions make other images."""
-    config, spec, played, first, _ = phases
-    learned = Trained(config, spec, played[0].game, first, 2)
-    latents = learned.latents(4)
-    ones, threes = (learned.draw(latents, np.full(4, label, np.int32)) for label in (1, 3))
-    assert np.abs(ones - threes).max() > 1e-6
-    np.testing.assert_array_equal(learned.draw(latents), learned.draw(latents, np.zeros(4, np.int32)))
-    with pytest.raises(UserError, match="a text or a label"):
-        learned.sample(0, 1, label=3, text="three")
-    assert len(learned.sample(0, 1, label=3)) == 1
-    # As of a set that is read when it is needed.
-    monkeypatch.setattr(Trained, "train", replace(learned.train, arrays=None))
-    with pytest.raises(UserError, match="give a text"):
-        learned.sample(0, 1, label=3)
-
-
-def test_both_stages_are_scored_on_the_same_texts(phases, monkeypatch):
-    config, spec, played, first, second = phases
-    learned = Trained(config, spec, played[1].game, second, 2)
-    asked = {}
-
-    def images(own, num, labels, seed=0, view="sample", given=None):
-        if given is None:  # those that distances are of
-            asked[view] = own.batch(np.arange(num), labels)["text"]
-        yield {"image": np.zeros((num, *spec.shape), np.float32)}
-
-    embedding = SimpleNamespace(
-        texts=lambda texts: np.ones((len(texts), 3)),
-        images=lambda images: np.ones((len(images), 3)),
-        protocol={"text_encoder": "none", "text_weights": "none"},
-    )
-    looker = Extractor(lambda variables, x: (x.reshape(len(x), -1), None), {}, {"extractor": "pixels"})
-    monkeypatch.setattr(Trained, "chunks", images)
-    monkeypatch.setattr(captions, "joint_embedding", lambda *_: embedding)
-    monkeypatch.setattr(evaluate.Judge, "extractor", looker)
-    monkeypatch.setattr(evaluate, "_label_scores", lambda *_: {})
-    with pytest.raises(UserError, match="no styles"):
-        evaluate.evaluate(learned, samples=40, metrics=("path_length",))
-    scores = evaluate.evaluate(learned, samples=40, metrics=("fid",))["scores"]
-    assert len(np.unique(asked["sample"], axis=0)) > 5
-    np.testing.assert_array_equal(asked["sample"], asked["stage1"])
-    assert scores["fid_stage1"]["labels"] == scores["fid"]["labels"] == "as in the training split"
-    assert scores["fid_stage1"]["value"] == pytest.approx(scores["fid"]["value"])  # of the same black images
-    assert scores["text_retrieval_other"]["value"] == scores["text_retrieval"]["value"]  # of the same embedding here
-    found, real = scores["text_retrieval"], scores["text_retrieval_real"]
-    assert found["fake_samples"] == 4 * real["real_samples"] == 40 and "averaged" in found and "labels" not in found
-    assert not {"fake_samples", "averaged", "labels"} & set(real)
-
-
-@pytest.mark.parametrize(("new", "left"), [(12, 12), (9, 30)])
-def test_captions_that_training_images_have_are_left_out(new, left):
-    """Where ten others are there: of the names of labels, which all images have, none is."""
-    firsts = [f"new {i}" if i < new else "old" for i in range(30)]
-    source = lambda split, texts: SimpleNamespace(split=split, captions=lambda: [(text, "more") for text in texts])
-    run = SimpleNamespace(
-        train=source("train", ["old", "older"]), test=source("test", firsts), spec=SimpleNamespace(name="set")
-    )
-    chosen, words = captions._unseen(run, 100)
-    assert len(chosen) == left and ("no training image" in words) == (new == 12)
-    assert len(captions._unseen(run, 11)[0]) == 11
 
 
 @pytest.mark.parametrize(
@@ -413,5 +258,5 @@ def test_what_does_not_fit_is_told(override, words):
         configs.build(small(override))
 
 
-def test_phases_are_named(phases):
-    assert [phase.name for phase in phases[2]] == ["stage1", "stage2"] and isinstance(phases[2][0], Phase)
+def test_phases_are_named():
+    assert [phase.name for phase in both_phases()[2]] == ["stage1", "stage2"] and isinstance(both_phases()[2][0], Phase)

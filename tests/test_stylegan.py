@@ -1,6 +1,5 @@
 """StyleGAN and ProGAN: what a phase hands to the next, losses, styles and their commands."""
 
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,54 +7,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from PIL import Image
-from test_stylegan_networks import NARROW, SMALL, normal
-from tools import PROJECT, noise, write_image
+from stylegan_runs import KEY, TINY, build, grown, play
+from test_stylegan_networks import normal
+from tools import PROJECT
 
 from gan_zoo import config as configs
-from gan_zoo import data, style_scores, styles
-from gan_zoo.__main__ import main
+from gan_zoo import data
 from gan_zoo.architectures import progan, stylegan
 from gan_zoo.errors import UserError
-from gan_zoo.evaluate import evaluate
 from gan_zoo.layers import average_pool, upsample
-from gan_zoo.metrics.extractors import Extractor
-from gan_zoo.metrics.separability import linear_separability, unseparated
 from gan_zoo.models.stylegan import at
-from gan_zoo.step import new_state, train_step
-from gan_zoo.style_pictures import noise_picture
 from gan_zoo.train import Run, check_played
 from gan_zoo.trained import Trained
-
-KEY = jax.random.key(0)
-TINY = [f"config.generator.{name}={value}" for name, value in SMALL.items()] + [
-    f"config.discriminator.{name}={value}" for name, value in NARROW.items()
-]
-
-
-def build(*overrides, name="digits"):
-    config = configs.load(str(PROJECT / f"configs/stylegan.py:{name}"), [*TINY, *overrides])
-    return config, *configs.build(config)
-
-
-def play(phases, spec, rounds=2):
-    """Every state at a phase's start and end: [(phase, start, end), ...]."""
-    image = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (8, *spec.shape)), jnp.float32)
-    batch = {**data.example(spec, 8), "image": image}
-    found, state = [], None
-    for phase in phases:
-        start = state = new_state(phase.game, jax.random.fold_in(KEY, len(found)), batch, state)
-        start = jax.tree.map(jnp.copy, start)
-        for _ in range(rounds):
-            state, metrics = train_step(phase.game, state, {}, jax.tree.map(lambda x: x[None], batch))
-        found.append((phase, start, jax.tree.map(jnp.copy, state), metrics))
-    return found
-
-
-@pytest.fixture(scope="module")
-def grown():
-    config, spec, phases = build()
-    return config, spec, play(phases, spec)
 
 
 def test_phases_and_their_lengths():
@@ -103,8 +66,8 @@ def test_papers_settings_show_as_many_images(name, millions, last):
     assert phases[-1].name == last and phases[0].name == str(config.start)
 
 
-def test_a_new_phase_makes_the_images_of_the_one_before(grown):
-    config, spec, ((first, _, end, _), (second, start, _, _), _) = grown
+def test_a_new_phase_makes_the_images_of_the_one_before():
+    config, spec, ((first, _, end, _), (second, start, _, _), _) = grown()
     batch = {**data.example(spec, 8), "noise": normal(8, 8)}
     seen = lambda phase, state: Trained(config, spec, phase.game, state, 0).view("sample", batch)["image"]
     before, after = seen(first, end), seen(second, start)
@@ -112,8 +75,8 @@ def test_a_new_phase_makes_the_images_of_the_one_before(grown):
     assert np.abs(average_pool(before) - average_pool(after)).max() < 1e-6
 
 
-def test_a_phase_carries_networks_and_averages_over_and_fades_step_by_step(grown):
-    _, _, ((_, _, end, _), (_, start, faded, _), (_, last, _, _)) = grown
+def test_a_phase_carries_networks_and_averages_over_and_fades_step_by_step():
+    _, _, ((_, _, end, _), (_, start, faded, _), (_, last, _, _)) = grown()
     for part in ("nets", "ema"):
         old, new = getattr(end, part)["generator"], getattr(start, part)["generator"]
         np.testing.assert_array_equal(old["average"]["w"], new["average"]["w"])
@@ -223,187 +186,6 @@ def test_phases_that_were_played_are_kept_or_told(changed):
     assert "runs/a has played" in str(told.value)
     with pytest.raises(UserError, match="Only more rounds"):
         check_played([(played[0][0], played[0][1] + 1)], phases, Path("runs/a"))
-
-
-def test_styles_of_a_run(grown):
-    config, spec, played = grown
-    phase, _, state, _ = played[-1]
-    run = Trained(config, spec, phase.game, state, 0)
-    w = styles.styles_of(run, np.asarray(normal(6, 8)), np.arange(6))
-    assert w.shape == (6, 8) and styles.layers_of(run) == 4
-    gone = styles.draw(run, styles.truncated(run, w, 0.0))
-    still = styles.draw(run, styles.truncated(run, w, 0.0), noise=False)
-    assert np.abs(still - still[:1]).max() < 1e-6 < np.abs(gone - gone[:1]).max()  # one image, but for the noise
-    assert np.ptp(styles.draw(run, styles.truncated(run, w), noise=False), axis=0).max() > 1e-3
-    each = styles.truncated(run, w, 0.0, cutoff=2)
-    np.testing.assert_array_equal(each[:, 2:], np.repeat(w[:, None], 2, axis=1))
-    assert styles.groups(run) == {"coarse": slice(0, 2), "fine": slice(2, 4)}
-
-
-def test_truncated_samples(grown):
-    config, spec, played = grown
-    phase, _, state, _ = played[-1]
-    run = Trained(config, spec, phase.game, state, 0)
-    strength = lambda value: jax.tree_util.tree_map_with_path(
-        lambda path, x: jnp.full_like(x, value) if "noise" in str(path[-1]) else x, state.ema["generator"]
-    )
-    run.nets = {**run.nets, "generator": strength(0.1)}
-    made = lambda psi, cutoff=0: run.sample(3, 6, given=styles.truncation(run, psi, cutoff))
-    assert np.ptp(made(0.0), axis=0).max() < 1e-6  # one image, noise and all
-    assert np.ptp(made(0.0, cutoff=2), axis=0).max() > 1e-3
-    run.nets = {**run.nets, "generator": strength(0.0)}
-    noise, labels = run.latents(6)["noise"], np.arange(6, dtype=np.int32)
-    batch = {**data.example(spec, 6, labels=labels), "noise": noise, **styles.truncation(run, 0.5, 3)}
-    w = styles.truncated(run, styles.styles_of(run, noise, labels), 0.5, 3)
-    np.testing.assert_allclose(run.view("sample", batch)["image"], styles.draw(run, w), atol=1e-5)
-    np.testing.assert_allclose(made(1.0), run.sample(3, 6), atol=1e-5)  # of the same latents
-    with pytest.raises(UserError, match="4 layers"):
-        styles.truncation(run, 0.5, 5)
-    for psi in (np.nan, np.inf):
-        with pytest.raises(UserError, match=f"--truncation={psi}"):
-            styles.truncation(run, psi)
-
-
-def test_scores_of_latents(grown):
-    """Of a network whose image is a linear map of w, the path length is known."""
-    config, spec, played = grown
-    phase, _, state, _ = played[-1]
-    matrix = np.asarray(normal(8, 64)) / 8
-    image = lambda nets, batch, rng: (batch["w"][:, 0] @ matrix).reshape(-1, 8, 8, 1)
-    style = lambda nets, batch, rng: batch["noise"]
-    game = replace(phase.game, probes={"style": style, "synthesis": image})
-    run = Trained(config, spec, game, state, 0)
-    seen = Extractor(lambda variables, x: ((x / 127.5 - 1).reshape(len(x), -1), None), {}, {"extractor": "pixels"})
-    judge = SimpleNamespace(extractor=seen, classifier=None)
-    found = style_scores.style_scores(run, judge, 400, ("path_length",), {"seed": 0})
-    a, b = np.split(styles.latents_of(run, 800, 0)[0], 2)
-    lengths = np.sum(((b - a) @ matrix) ** 2, axis=1)
-    low, high = np.percentile(lengths, 1, method="lower"), np.percentile(lengths, 99, method="higher")
-    kept = lengths[(lengths >= low) & (lengths <= high)]
-    assert found["ppl_w"]["value"] == pytest.approx(kept.mean(), rel=0.02)
-    assert found["ppl_z"]["value"] != found["ppl_w"]["value"] and found["ppl_z"]["extractor"] == "pixels"
-    assert set(found) == {"ppl_z", "ppl_w"}
-    few = style_scores.style_scores(run, judge, 12, ("path_length",), {"seed": 0})
-    assert few["ppl_w"]["paths"] == 12 and few["ppl_w"]["value"] > 0
-
-
-def test_many_latents_of_large_images_take_no_room(grown):
-    """Ten thousand empty images of this size would be 12 GB."""
-    config, spec, played = grown
-    phase, _, state, _ = played[-1]
-    run = Trained(config, replace(spec, shape=(1024, 1024, 1)), phase.game, state, 0)
-    noise, labels = styles.latents_of(run, 3000, 0)
-    assert styles.styles_of(run, noise, labels).shape == (3000, 8)
-    assert not any(data.example(run.spec, 3000)["image"].strides)
-
-
-def test_scores_of_latents_that_cannot_be_had(run):
-    judge = SimpleNamespace(classifier=None, spec=run.spec)
-    with pytest.raises(UserError, match="no labels to learn one"):
-        evaluate(run, judge, 20, ("separability",))
-    run.game = replace(run.game, probes={})
-    with pytest.raises(UserError, match=r"stylegan \(stylegan\) has no styles"):
-        evaluate(run, judge, 20, ("path_length",))
-
-
-def test_separability_of_what_a_plane_parts_and_of_what_it_does_not():
-    x = np.asarray(normal(4000, 3))
-    sure = lambda y: np.where(y, 0.9, 0.1)[:, None]
-    assert linear_separability(x, sure(x[:, 0] > 0)) == pytest.approx(1, abs=0.05)
-    coin = np.asarray(jax.random.bernoulli(KEY, 0.5, (4000,)))
-    assert linear_separability(x, sure(coin)) == pytest.approx(2, abs=0.02)  # exp(ln 2): nothing is known
-    assert linear_separability(x, np.concatenate([sure(coin)] * 2, axis=1)) == pytest.approx(4, abs=0.1)
-    assert linear_separability(x, sure(np.ones(4000, bool))) == 1
-    half = np.where(np.arange(4000) < 2000, 0.5 + 0.4 * np.sign(x[:, 0]), 0.5 + 0.1 * np.sign(x[:, 1]))
-    assert linear_separability(x, half[:, None]) == pytest.approx(1, abs=0.05)  # the unsure half does not count
-    with pytest.raises(UserError, match="do not fit together"):
-        linear_separability(x, sure(coin)[:10])
-
-
-def test_separability_of_one_class_of_many():
-    """Rare attributes: the surest of all hardly have them, so latents that tell nothing would look good."""
-    x, kind = np.asarray(normal(4000, 3)), np.random.default_rng(0).integers(10, size=4000)
-    sureness = np.random.default_rng(1).uniform(0.7, 0.99, 4000)
-    probabilities = np.where(kind[:, None] == np.arange(10), sureness[:, None], (1 - sureness)[:, None] / 9)
-    share = (kind[:, None] == np.arange(10)).mean(axis=0)
-    wanted = np.exp(-np.sum(share * np.log(share) + (1 - share) * np.log(1 - share)))
-    nothing = unseparated(probabilities, of_each=True)
-    assert nothing == pytest.approx(wanted, rel=0.02)
-    assert linear_separability(x, probabilities, of_each=True) == pytest.approx(nothing, rel=0.05)
-    assert linear_separability(x, probabilities) < 0.5 * nothing  # why the surest of each are kept
-    told = np.eye(10)[kind] + 0.01 * np.asarray(normal(4000, 10))
-    assert linear_separability(told, probabilities, of_each=True) == pytest.approx(1, abs=0.01)
-
-
-@pytest.fixture
-def run(grown, monkeypatch):
-    """A grown run, found wherever one is asked for."""
-    config, spec, played = grown
-    phase, _, state, _ = played[-1]
-    run = Trained(config, spec, phase.game, state, 0)
-    monkeypatch.setattr("gan_zoo.trained.load", lambda folder, number: run)
-    return run
-
-
-def test_images_of_styles_do_not_depend_on_how_many_are_made_at_once(run, monkeypatch):
-    w = styles.truncated(run, styles.styles_of(run, np.asarray(normal(7, 8)), np.arange(7)))
-    whole = styles.draw(run, w, noise=False)
-    target = np.asarray(np.clip(np.rint((whole + 1) * 127.5), 0, 255), np.uint8)
-    distance = lambda a, b, rng: jnp.mean((a - b) ** 2, axis=(1, 2, 3))
-    found = styles.project(run, target, distance, 3)
-    monkeypatch.setattr(Trained, "at_once", 24)
-    np.testing.assert_allclose(styles.draw(run, w[:3], noise=False), whole[:3], atol=1e-5)
-    monkeypatch.setattr(Trained, "at_once", 3)
-    np.testing.assert_allclose(styles.draw(run, w, noise=False), whole, atol=1e-5)
-    w, history = styles.project(run, target, distance, 3)
-    np.testing.assert_allclose(history, found[1], rtol=0.01)
-    # Adam's first steps are of one size whatever the gradient: where it is near zero, rounding chooses their sign
-    assert np.mean(np.abs(w - found[0]) < 0.02) > 0.9
-
-
-def test_styles_are_drawn_and_found_on_the_command_line(run, tmp_path, capsys):
-    assert main(["styles", "--workdir=run", f"--output={tmp_path}/styles", "--seed=2"]) == 0
-    names = {"mixing.png", "noise.png", "truncation.png", "uncurated.png", "walk.png", "walk.gif"}
-    assert {file.name for file in (tmp_path / "styles").iterdir()} == names
-    assert set(map(Path, capsys.readouterr().out.split())) == {tmp_path / "styles" / name for name in names}
-    with Image.open(tmp_path / "styles" / "walk.gif") as walk:
-        assert walk.n_frames == 18  # ten there, eight back
-    for name in ("one", "two"):
-        write_image(tmp_path / "in" / f"{name}.png", noise(8, 8, 1, seed=len(name))[..., 0])
-    arguments = ["project", "--workdir=run", f"--input={tmp_path}/in", f"--output={tmp_path}/found"]
-    assert main(arguments) == 0
-    with np.load(tmp_path / "found" / "styles.npz") as found:
-        assert found["w"].shape == (2, 8) and found["names"].tolist() == ["one.png", "two.png"]
-        assert found["distance"].shape == (2,)
-    assert (tmp_path / "found" / "projected.png").exists()
-    assert main(["project", "--workdir=run", f"--output={tmp_path}/found"]) == 2
-    for command in (["styles"], ["project", f"--input={tmp_path}/in"]):
-        capsys.readouterr()
-        assert main([*command, "--workdir=run", f"--output={tmp_path}/in/one.png"]) == 2
-        assert "name a folder" in capsys.readouterr().err
-
-
-def test_the_picture_of_noise_has_its_deviation(run, monkeypatch):
-    """Of images that are the noise's seed: the last column is four times their deviation."""
-    made = lambda trained, w, seed=0, noise=True: np.full((len(w), 8, 8, 1), (seed % 10) / 50 if noise else -1.0)
-    monkeypatch.setattr("gan_zoo.style_pictures.draw", made)
-    monkeypatch.setattr("gan_zoo.style_pictures.figures.grid", lambda images: images)
-    monkeypatch.setattr("gan_zoo.style_pictures.figures.headed", lambda images, titles: images)
-    columns = noise_picture(run, 2, 3)
-    deviation = 4 * np.std(np.arange(10) / 50) - 1
-    np.testing.assert_allclose(columns[:, :, 0, 0, 0], [[-1, 0, 0.02, 0.04, deviation]] * 2, atol=1e-6)
-
-
-def test_projection_finds_an_image_that_the_network_makes(grown):
-    config, spec, played = grown
-    phase, _, state, _ = played[-1]
-    run = Trained(config, spec, phase.game, state, 0)
-    w = styles.styles_of(run, np.asarray(normal(3, 8)), np.arange(3))
-    made = styles.draw(run, styles.truncated(run, w), noise=False)
-    target = np.asarray(np.clip(np.rint((made + 1) * 127.5), 0, 255), np.uint8)
-    distance = lambda a, b, rng: jnp.mean((jnp.clip(a, -1, 1) - b) ** 2, axis=(1, 2, 3))
-    _, history = styles.project(run, target, distance, 200)
-    assert (history[-1] < 0.5 * history[0]).all() and history[-1].min() < 0.01 * history[0].min()
 
 
 @pytest.mark.parametrize(
