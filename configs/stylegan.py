@@ -3,14 +3,15 @@
     ./launch.sh data emoji
     ./launch.sh configs/stylegan.py:emoji
 
-emoji on one core of an AMD EPYC, Python 3.11, jax 0.10.2, 30 minutes with compiling and scores: FID in the
-classifier's features, of 5,000 samples, 148.3 at 4 pixels, 81.6 at 8, 38.4 at 16 and 16.4 at 32 (real images made as
-coarse: 120.9, 48.0, 17.7, 0; held out 3.8); at the end of the three fades 99.4, 73.2 and 52.4; of 10,000 at the end
-16.8. Path length 10,325 in z and 3,391 in w,
-separability 7.2 and 2.3 (latents that tell nothing: 10.6). configs/dcgan.py:emoji, with its paper's rate, has 34.0
-after as many images; it is quicker (568 s of training for 1,551), and had 8.8 after 560,000 images
-(--config.rounds=8750), about as much time. StyleGAN's rates were chosen, DCGAN's were not: at 5e-4 for 2e-4 a DCGAN has
-10.5 after as many images, so that here it is the better one.
+emoji on one core of an AMD EPYC, Python 3.11, jax 0.10.2, 30 to 35 minutes with compiling and scores; means and
+deviations of three seeds, ./launch.sh reproduce stylegan_growing --scale=small --seeds=3: FID in the classifier's
+features, of 5,000 samples, 122 +- 17 at 4 pixels, 79.3 +- 1.5 at 8, 39.2 +- 0.9 at 16 and 16.8 +- 1.2 at 32 (real
+images made as coarse: 120.9, 48.0, 17.7, 0; held out 3.8); at the end of the three fades 101, 75 and 58; of 10,000 at
+the end 16.7 +- 1.3. Path length 11,690 +- 520 in z and 3,930 +- 180 in w, separability 7.3 +- 0.2 and 2.2 +- 0.1
+(latents that tell nothing: 10.5). configs/dcgan.py:emoji, with its paper's rate, has 29.8 +- 3.2 after as many images;
+it is quicker (543 s of training for 1,803), and had 8.8 in one run of 560,000 images (--config.rounds=8750), about as
+much time. StyleGAN's rates were chosen, DCGAN's were not: at 5e-4 for 2e-4 a DCGAN has 10.5 after as many images in
+one run, so that here it is the better one.
 Rates of 5e-3 throughout: 23.5 and 27.0 in two runs. With those, measured before CPUs got their present choice of
 convolutions, at 8 pixels, after 55,000 images: 87.1; 81.3 with mapping_rate=0.1, 78.9 with rates of 1e-2, 97.7 with
 2e-3, 93.5 with a penalty of 1 and 87.0 with 50, 88.6 without mixing, 90.0 with minibatches of 8. At 16 pixels with a

@@ -261,10 +261,15 @@ def save_samples(file: Path, groups: Mapping[Group, Sequence[Run]]) -> None:
 
 
 def mean_and_spread(values: Sequence[float]) -> str:
-    """The mean, and of several values their sample standard deviation."""
-    mean = f"{np.mean(values):.4g}"
+    """The mean, and of several values their sample standard deviation; below a million without exponents."""
+    mean = np.mean(values)
     spread = np.std(values, ddof=1) if np.ptp(values) else 0  # equal numbers' deviation is one of rounding
-    return mean if len(values) == 1 else f"{mean} ± {spread:.2g}"
+
+    def text(x: float, digits: int) -> str:
+        short = f"{x:.{digits}g}"
+        return f"{float(short):.0f}" if "e+" in short and abs(mean) < 1e6 else short
+
+    return text(mean, 4) if len(values) == 1 else f"{text(mean, 4)} ± {text(spread, 2)}"
 
 
 def _hashable(value: Any) -> Any:

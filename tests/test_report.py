@@ -37,6 +37,21 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ([1.0, 2.0], "1.5 ± 0.71"),
+        ([1952, 1730, 1727], "1803 ± 130"),
+        ([12067.6, 11098.9], "11580 ± 680"),
+        ([12067.6], "12070"),
+        ([1.0e6, 2.0e6], "1.5e+06 ± 7.1e+05"),
+        ([2e-9, 4e-9], "3e-09 ± 1.4e-09"),
+    ],
+)
+def test_numbers_are_written_without_exponents_where_they_can(values, wanted):
+    assert report.mean_and_spread(values) == wanted
+
+
 def test_groups_means_and_spreads(folder):
     runs = report.find(folder)
     assert report.axes(runs) == ["config", "loss", "seed"]
