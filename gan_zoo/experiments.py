@@ -66,14 +66,18 @@ def _bring(jobs: Iterable[Any]) -> None:
     for name in sorted({job.wanted.dataset for job in jobs if not job.is_done()}):
         try:
             data.bring(name)
-        except UserError as error:
-            log.warning("%s: %s", name, error)
+        except Exception as error:  # a package client's, TFDS's, or of a folder that is only read
+            told = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            log.warning("%s is not brought: %s", name, told)
 
 
 def _check_jobs(args: argparse.Namespace) -> None:
+    from gan_zoo.jobs import shared_gpus
+
     choose("executor", args.executor, ("local", "slurm"))
     if args.jobs < 1:
         raise UserError(f"--jobs={args.jobs}: at least one")
+    shared_gpus(args.executor)
 
 
 def _not_done(names: Iterable[str]) -> list[str]:
@@ -96,6 +100,7 @@ def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
     from gan_zoo import reproduce
     from gan_zoo.jobs import DONE
     from gan_zoo.live import play
+    from gan_zoo.sweep import check_phases
 
     known = reproduce.known(EXPERIMENTS / "reproductions")
     if not args.config and not args.all:
@@ -109,7 +114,9 @@ def reproduce(args: argparse.Namespace, overrides: list[str]) -> None:
         print(f"{one.name}: {one.cost.get(args.scale, 'nothing is known of this scale')}", flush=True)
     for one in wanted:
         try:
-            jobs.append((one, one.jobs(args.scale, folder, args.seeds)))
+            own = one.jobs(args.scale, folder, args.seeds)
+            check_phases(job for seed in own for job in seed.values())
+            jobs.append((one, own))
         except Exception as error:  # the file is the user's own code; the others are played all the same
             problems.append(f"{one.name}: {_in_words(error)}")
     every = {job.folder: job for _, own in jobs for seed in own for job in seed.values()}  # some share a run

@@ -85,9 +85,8 @@ class Sweep:
         for name in ("nodes", "tasks_per_node"):
             if not isinstance(number := parameters.get(name, 1), int) or number < 1:
                 raise UserError(f"EXECUTOR: {name} is {number!r}: at least 1")
-        self.gpus = _gpus() if executor == "local" else []
-        if self.gpus:  # jobs share them with each other and with what draws here: nobody takes most of one beforehand
-            os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        self.gpus = shared_gpus(executor)
+        if self.gpus:
             parameters.setdefault("gpus_per_node", max(1, len(self.gpus) // at_once))
         try:
             auto = submitit.AutoExecutor(folder=folder, cluster=executor)
@@ -117,10 +116,12 @@ class Sweep:
                 if job.folder in self.running:
                     self._look(job)
                 elif self.states[job.folder] in (WAITING, RUNNING):  # RUNNING: left behind by an earlier sweep
-                    self.states[job.folder] = RUNNING if job.is_busy() else DONE if job.is_done() else WAITING
+                    busy = not self._is_next_to_running(job) and job.is_busy()
+                    self.states[job.folder] = RUNNING if busy else DONE if job.is_done() else WAITING
             for job in self.jobs:
                 free = self.at_once - list(self.states.values()).count(RUNNING)
-                if free > 0 and self.states[job.folder] == WAITING and not self.stopping:
+                waits = self.states[job.folder] == WAITING and not self._is_next_to_running(job)
+                if free > 0 and waits and not self.stopping:
                     self._start(job)
             yield
             if self.stopping and (self.noted or self.stopping > 1 or not self.running):
@@ -135,6 +136,13 @@ class Sweep:
         if self.running:
             where = "go on in Slurm's queue" if self.noted else "save and end (Ctrl-C again does not wait for them)"
             log.warning("no more jobs are started; %d %s", len(self.running), where)
+
+    def _is_next_to_running(self, job: Job) -> bool:
+        """Whether a job of this sweep trains seeds together in the folder above, or apart in those below.
+
+        They take turns (``Job.turn``): one that was started would only wait, in a place that others could have.
+        """
+        return any(job.folder == other.parent or job.folder.parent == other for other in self.running)
 
     def _start(self, job: Job) -> None:
         slot = min(set(range(self.at_once)) - set(self.slots.values()))
@@ -203,6 +211,17 @@ def _tail(*files: Path) -> str:
     text = "\n".join(file.read_text(errors="replace") for file in files if file.exists())
     lines = [line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip() and not line.startswith("submitit ")]
     return "\n".join(lines[-TAIL:])
+
+
+def shared_gpus(executor: str) -> list[int]:
+    """The GPUs that jobs share here, with each other and with this process: nobody takes most of one beforehand.
+
+    To be asked before jax starts in this process.
+    """
+    gpus = _gpus() if executor == "local" else []
+    if gpus:
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    return gpus
 
 
 def _gpus() -> list[int]:

@@ -85,7 +85,9 @@ def name_of(folder: Path, run: Path) -> str:
 def axes(runs: Sequence[Run]) -> list[str]:
     """The config, the fields in which runs that have them differ, and the seed."""
     names = dict.fromkeys(name for run in runs for name in run.fields)
-    differ = [name for name in names if len({repr(run.fields[name]) for run in runs if name in run.fields}) > 1]
+    # Phases are fields only where their rounds are given: without, they are others.
+    own = lambda name: [run.fields.get(name) for run in runs if name in run.fields or name.startswith("phases.")]
+    differ = [name for name in names if len(set(map(repr, own(name)))) > 1]
     return [CONFIG, *(name for name in differ if name not in (CONFIG, SEED)), SEED]
 
 
@@ -201,7 +203,10 @@ def not_done(file: Path, runs: Sequence[Run]) -> Missing:
     with open(file, newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row.get("run") and row.get("state") not in (None, "", "done")]
         rows = [row for row in rows if row["run"] not in done]
-    return {row.pop("run"): {name.removeprefix(FIELD): value for name, value in row.items() if value} for row in rows}
+    return {
+        row.pop("run"): {name.removeprefix(FIELD): value for name, value in row.items() if name and value}
+        for row in rows
+    }
 
 
 def save_plots(file: Path, groups: Mapping[Group, Sequence[Run]]) -> None:

@@ -225,11 +225,24 @@ def _png(picture: Any) -> bytes:
 
 
 def spread(tables: Sequence[Table]) -> list[list[str]]:
-    """One table of texts: numbers become the mean over all and, of several, the spread; words stay, each once."""
-    words = lambda values: any(value is None or isinstance(value, str) for value in values)
-    text = lambda values: ", ".join(dict.fromkeys(str(value) for value in values if value not in (None, "")))
-    cell = lambda *values: text(values) if words(values) else mean_and_spread(values)
-    return [[cell(*cells) for cells in zip(*rows, strict=True)] for rows in zip(*tables, strict=True)]
+    """One table of texts: numbers become the mean over all and, of several, the spread; words stay, each once.
+
+    Raises:
+        UserError: the tables are not alike.
+    """
+
+    def cell(*values: Any) -> str:
+        values = [value for value in values if value not in (None, "")]
+        if not values or any(isinstance(value, str) for value in values):
+            return ", ".join(dict.fromkeys(map(str, values)))
+        lacking = "" if len(values) == len(tables) else f" ({len(values)} of {len(tables)} seeds)"
+        return mean_and_spread(values) + lacking
+
+    try:
+        return [[cell(*cells) for cells in zip(*rows, strict=True)] for rows in zip(*tables, strict=True)]
+    except ValueError:
+        heads = "; ".join(", ".join(map(str, table[0])) for table in tables)
+        raise UserError(f"the seeds' tables are not alike, perhaps as one has no such score: {heads}") from None
 
 
 def _page(

@@ -193,9 +193,12 @@ def check_phases(jobs: Iterable[Job]) -> None:
     Raises:
         UserError: names it.
     """
+    checked = set()
     for job in jobs:
-        if not any(name.startswith("phases.") for name in job.settings):
+        name = name_of(job.config, job.settings)  # of all its seeds
+        if name in checked or not any(field.startswith("phases.") for field in job.settings):
             continue
+        checked.add(name)
         try:
             configs.build(job.wanted)
         except UserError as error:  # whatever else there is to say its run will

@@ -66,19 +66,25 @@ def train(config: ConfigDict, path: str | Path) -> dict[str, Any] | None:
 
 def _check_earlier(config: ConfigDict, spec: data.Spec, phases: list[Phase], path: Path) -> None:
     """Refuses to go on with other texts or phases than a run had, before anything in its folder is touched."""
-    earlier = None
-    with contextlib.suppress(UserError):
-        earlier = read(path / "config.json")
-    if not earlier or configs.differences(earlier, configs.to_json(config)):
-        return  # damaged or another one: told when the folder is opened
-    for folder in [path] if config.seeds == 1 else sorted(path.glob("seed_*")):
-        if not (folder / "checkpoints").is_dir():
-            continue
+    for folder, own in _alone(config, path).items():
+        earlier = None
+        with contextlib.suppress(UserError):
+            earlier = read(folder / "config.json")
+        if not earlier or configs.differences(earlier, configs.to_json(own)) or not (folder / "checkpoints").is_dir():
+            continue  # damaged or another one: told when the folder is opened
         with contextlib.closing(Checkpoints(folder / "checkpoints", read_only=True)) as found:
             if newest := found.restore():
                 check_played(newest.info["played"], phases, folder)
                 if spec.text_shape:
                     captioned.check(config.dataset, newest.info["text"], config.classes)
+
+
+def _alone(config: ConfigDict, path: Path) -> dict[Path, ConfigDict]:
+    """The config of each run that is trained in a folder, by the run's own folder."""
+    if config.seeds == 1:
+        return {path: config}
+    numbers = range(config.seed, config.seed + config.seeds)
+    return {path / f"seed_{n}": ConfigDict({**config.to_dict(), "seed": n, "seeds": 1}) for n in numbers}
 
 
 def check_played(played: list[tuple[str, int]], phases: list[Phase], path: Path) -> None:
@@ -92,10 +98,14 @@ def check_played(played: list[tuple[str, int]], phases: list[Phase], path: Path)
     if [*map(tuple, ended)] == planned[:-1] and name == planned[-1][0] and rounds <= planned[-1][1]:
         return
     told = lambda given: ", ".join(f"{name} {rounds}" for name, rounds in given)
-    kept = " ".join(f"--config.phases.{name}={rounds}" for name, rounds in ended)
+    others = [one for one, plan in zip(map(tuple, ended), planned, strict=False) if one != plan]
+    if planned and name == planned[-1][0] and rounds > planned[-1][1]:
+        others.append((name, rounds))
+    kept = " ".join(f"--config.phases.{name}={rounds}" for name, rounds in others)
+    kept = f"{kept} keeps what was played, " if kept else ""
     raise UserError(
-        f"{path} has played the rounds {told(played)}, and these settings give them {told(planned)}. "
-        f"{f'{kept} keeps what was played' if kept else 'Only more rounds continue a run'}, or name another --workdir"
+        f"{path} has played the rounds {told(played)}, and these settings give them {told(planned)}: "
+        f"{kept}another --workdir begins anew"
     )
 
 
@@ -150,20 +160,12 @@ class Run:
         self.compile_seconds = 0.0
         self.earlier_seconds = 0.0
         self.seeds = []
-        for config, workdir in self._folders():
-            checkpoints = Checkpoints(workdir.path / "checkpoints", self.ends)
-            self.seeds.append(Seed(config, workdir, checkpoints))
+        for path, own in _alone(config, workdir.path).items():
+            place = workdir if own is config else Workdir(path, own)
+            self.seeds.append(Seed(own, place, Checkpoints(path / "checkpoints", self.ends)))
         for folder in (self.workdir, *(seed.workdir for seed in self.seeds)):
             if self.text and folder.writes:
                 captioned.keep(self.config.dataset, self.config.classes, folder.path)
-
-    def _folders(self) -> Iterator[tuple[ConfigDict, Workdir]]:
-        if self.config.seeds == 1:
-            yield self.config, self.workdir
-            return
-        for number in range(self.config.seed, self.config.seed + self.config.seeds):
-            config = ConfigDict({**self.config.to_dict(), "seed": number, "seeds": 1})
-            yield config, Workdir(self.workdir.path / f"seed_{number}", config)
 
     def play(self) -> dict[str, Any] | None:
         """Plays all phases from where the newest good checkpoint is."""
@@ -247,7 +249,8 @@ class Run:
                     if due(config.eval_every) or (last and (config.eval_every or config.best_score)):
                         scores = self.record.watch(learned(), self.log, phase.name, number == len(self.phases) - 1)
                 except Exception:  # a picture or a score that cannot be had: what was played is not lost
-                    for seed, state in self._each(states):
+                    # Processes save together, and only the first one knows of this.
+                    for seed, state in self._each(states) if jax.process_count() == 1 else ():
                         self._save(seed, number, state, played, None)
                         seed.checkpoints.wait()
                     raise

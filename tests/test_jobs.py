@@ -16,7 +16,7 @@ import submitit
 from sweeps import finished, sweep_file
 from tools import command, environment, lines, result, start
 
-from gan_zoo import jobs, live, workdir
+from gan_zoo import experiments, jobs, live, workdir
 from gan_zoo.errors import UserError
 from gan_zoo.sweep import load
 
@@ -107,6 +107,49 @@ def test_seeds_that_failed_together_are_played_apart(tmp_path, monkeypatch):
     assert states == [jobs.APART, jobs.DONE, jobs.FAILED, jobs.DONE]
     told = out.getvalue()
     assert "apart    gan-25gaussians,rounds=8\n" in told and "gan-25gaussians,rounds=8 fails" in told
+
+
+def test_seeds_apart_leave_their_place_while_others_are_trained_together(tmp_path, monkeypatch):
+    """They would only wait, as only one process trains in a folder."""
+    row = "{'config': CONFIG, 'rounds': 8, 'seed': s} for s in (0, 1, 3)"
+    file = sweep_file(tmp_path, f"return [*({row}), {{'config': CONFIG, 'rounds': 9}}]")
+    listed, _ = load(file, tmp_path / "runs", together=True)
+    row, alone, other = sorted(listed, key=lambda job: (job.settings["rounds"], -job.seeds))
+    assert (row.seeds, alone.seed) == (2, 3)
+    playing = jobs.Sweep([row, alone, other], tmp_path / "jobs", "local", {}, 2)
+    started = []
+
+    def start(job):
+        started.append(job)
+        playing.running[job.folder], playing.states[job.folder] = SimpleNamespace(done=lambda: False), jobs.RUNNING
+
+    monkeypatch.setattr(playing, "_start", start)
+    monkeypatch.setattr(jobs.Job, "is_busy", lambda job: row.folder in playing.running)  # which has the turn
+    looks = playing.play()
+    next(looks)
+    next(looks)
+    assert started == [row, other] and playing.states[alone.folder] == jobs.WAITING
+    del playing.running[row.folder]
+    playing.states[row.folder] = jobs.DONE
+    next(looks)
+    assert started == [row, other, alone]
+
+
+def test_gpus_are_shared_before_jax_starts(tmp_path, monkeypatch):
+    """A phase that is checked builds networks, and jax takes most of a GPU as it starts."""
+    stand_in(tmp_path, monkeypatch, nvidia_smi="echo 'GPU 0: H100 (UUID: GPU-0)'")
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "")
+    monkeypatch.delenv("XLA_PYTHON_CLIENT_PREALLOCATE")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    def check(listed):
+        raise UserError(f"preallocate is {os.environ.get('XLA_PYTHON_CLIENT_PREALLOCATE')}")
+
+    monkeypatch.setattr("gan_zoo.sweep.check_phases", check)
+    arguments = SimpleNamespace(config=sweep_file(tmp_path, TWO), workdir=str(tmp_path), together=False, jobs=1)
+    arguments.executor = "local"
+    with pytest.raises(UserError, match="preallocate is false"):
+        experiments.sweep(arguments, [])
 
 
 def test_what_waits_in_slurms_queue_is_not_started_again(tmp_path, monkeypatch):

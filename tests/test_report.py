@@ -139,6 +139,16 @@ def test_a_line_for_each_run(folder):
     assert len(rows) == 4 and rows[0]["seconds"] == "4.0" and rows[0]["state"] == "done" and rows[0]["step"] == "20"
 
 
+def test_rounds_of_a_phase_that_one_run_alone_names_make_it_another(folder):
+    """Where none are given they are those of the config."""
+    config = workdir.read(folder / "loss=hinge" / "seed_0" / "config.json")
+    workdir.write(folder / "loss=hinge" / "seed_0" / "config.json", {**config, "phases": {"stage1": 100}})
+    runs = report.find(folder)
+    assert report.axes(runs) == ["config", "loss", "phases.stage1", "seed"]
+    with pytest.raises(UserError, match="loss=hinge: .* phases.stage1 differ"):
+        report.grouped(runs, [])
+
+
 def test_what_was_measured_in_two_ways_is_not_mixed(folder):
     write_run(folder / "other" / "seed_0", "hinge", 0, 9.0, data="points")
     runs = report.find(folder)
@@ -185,9 +195,9 @@ def test_a_field_and_a_score_of_one_name_have_two_columns(folder):
 def test_a_row_that_was_cut_off_is_passed_over(folder, capsys):
     report.save_csv(folder / "sweep.csv", folder, report.find(folder), FAILED)
     with open(folder / "sweep.csv", "a") as file:
-        file.write("gan-digits,")
+        file.write(f"gan-digits/seed_8,failed{',' * 30}more than the head names\ngan-digits,")
     assert main(["report", str(folder), "--by=loss"]) == 0
-    assert "1 failed" in capsys.readouterr().out
+    assert "2 failed" in capsys.readouterr().out
 
 
 def test_runs_of_one_name_and_two_configs_are_not_averaged(folder):

@@ -121,10 +121,26 @@ def test_a_page_that_cannot_be_written_leaves_the_one_that_is_there(tmp_path):
     before = {file: file.read_bytes() for file in reproduce.keep(one, [{}], "small", tmp_path)}
     tables = iter([[["x"], [1.0]], [["x", "y"], [1.0, 2.0]]])
     other = dataclasses.replace(one, draw=lambda *_: reproduce.Result(None, next(tables), {"new": 1}))
-    with pytest.raises(ValueError, match="argument"):
+    with pytest.raises(UserError, match="not alike, perhaps as one has no such score: x; x, y"):
         reproduce.keep(other, [{}, {}], "small", tmp_path)
     assert {file: file.read_bytes() for file in before} == before
-    assert reproduce.spread([[[1.0, "a"]], [["", "b"]]]) == [["1.0", "a, b"]]
+
+
+def test_a_score_that_some_seeds_lack_is_the_others_mean():
+    tables = [[[1.25, "a"]], [[None, "b"]], [[1.75, "a"]]]
+    assert reproduce.spread(tables) == [["1.5 ± 0.35 (2 of 3 seeds)", "a, b"]]
+    assert reproduce.spread([[[""]], [[None]]]) == [[""]]
+
+
+def test_a_mistyped_phase_is_told_before_the_first_run(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "reproductions"
+    folder.mkdir()
+    run = "def get_runs(scale): return {'a': {'config': 'configs/stylegan.py:digits', 'phases.8-fad': 3}}\n"
+    (folder / "one.py").write_text(f"{HEAD}from gan_zoo import reproduce\n{run}{GOOD.partition(chr(10))[2]}")
+    monkeypatch.setattr(experiments, "EXPERIMENTS", tmp_path)
+    monkeypatch.setattr("gan_zoo.live.play", lambda *_: pytest.fail("is played"))
+    assert main(["reproduce", "one", f"--workdir={tmp_path / 'runs'}"]) == 2
+    assert "did you mean '8-fade'" in capsys.readouterr().err
 
 
 def test_other_pages_are_not_overwritten(tmp_path, refused_here):
@@ -223,7 +239,7 @@ def test_sets_are_brought_before_the_first_run(tmp_path, monkeypatch, caplog):
 
     def bring(name):
         seen.append(name)
-        raise UserError("no network")
+        raise UserError("no network") if name == "fashion_mnist" else PermissionError(13, "only read", "emoji.lock")
 
     def play(jobs, *rest):
         seen.append("play")
@@ -235,7 +251,9 @@ def test_sets_are_brought_before_the_first_run(tmp_path, monkeypatch, caplog):
     assert main(["reproduce", "one", f"--workdir={tmp_path / 'runs'}"]) == 2
     assert main(["sweep", str(tmp_path / "sweep.py"), f"--workdir={tmp_path}"]) == 2
     assert seen == ["digits", "fashion_mnist", "play", "emoji:twitter2google", "fashion_mnist", "play"]
-    assert "fashion_mnist: no network" in caplog.text  # and what is here is played all the same
+    # And what is here is played all the same.
+    assert "fashion_mnist is not brought: no network" in caplog.text
+    assert "is not brought: PermissionError: [Errno 13] only read: 'emoji.lock'" in caplog.text
 
 
 def test_unknown_names(refused_here):

@@ -175,6 +175,14 @@ def test_what_was_played_is_kept_or_told(tmp_path, trained_only):
     assert train(small(*few, "config.rounds=2", "config.phases.stage1=1"), tmp_path)["step"] == 3
 
 
+def test_what_seeds_have_played_alone_is_kept_or_told(tmp_path, trained_only):
+    few = ("config.eval_samples=16", "config.log_every=1")
+    train(small(*few, "config.rounds=1", "config.seed=1"), tmp_path / "seed_1")
+    with pytest.raises(UserError, match="seed_1 has played .* --config.phases.stage1=1 keeps"):
+        train(small(*few, "config.rounds=2", "config.seeds=2"), tmp_path)
+    assert {folder.name for folder in tmp_path.iterdir()} == {"seed_1"}
+
+
 def test_networks_that_read_another_encoders_texts_are_not_taken_over(tmp_path, monkeypatch, trained_only):
     monkeypatch.setattr("gan_zoo.trained.restore", lambda path: Restored(1, {}, {"text": "1.0 2.0"}))
     with pytest.raises(UserError, match="other's texts were embedded with the weights 1.0 2.0"):
