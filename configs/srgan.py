@@ -6,10 +6,11 @@
 The feature maps are VGG-19's where its weights are (GAN_ZOO_VGG19), else those of EfficientNet-Lite0, which
 launch.sh installs; config.json and every score say which.
 
-On an AMD EPYC, Python 3.11, jax 0.10.2, 33 minutes of training on one core, held-out photographs: SRResNet has 29.76
-dB, SSIM .812 (bicubic 29.03, .797) and sharpness 2.64; SRGAN 29.52 dB, .808 and 2.80 (bicubic 1.92, truth 5.64). A grid
-of the small image's pixels begins to show along strong edges and in smooth dark places; after 500 more rounds it is
-everywhere.
+On an AMD EPYC, Python 3.11, jax 0.10.2, 23 to 25 minutes of training on one core, held-out photographs, means and
+deviations of three seeds (./launch.sh reproduce srgan_comparison --scale=small --seeds=3): SRResNet has 29.76 +- .02
+dB, SSIM .813 +- .001 (bicubic 29.03, .797) and sharpness 2.64 +- .01; SRGAN 29.57 +- .09 dB, .810 +- .002 and 2.74 +-
+.04 (bicubic 1.92, truth 5.64). A grid of the small image's pixels begins to show along strong edges and in smooth dark
+places; after 500 more rounds it is everywhere.
 """
 
 from gan_zoo.config import settings

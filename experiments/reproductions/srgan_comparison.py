@@ -6,7 +6,7 @@ from PIL import Image
 from gan_zoo.reproduce import Result, scores_of
 
 PAPER = "Ledig et al. 2017, figure 2 and table 2"
-COST = {"small": "32 minutes on one core", "paper": "not counted (it needs VGG-19)"}
+COST = {"small": "25 minutes of one core", "paper": "not counted (it needs VGG-19)"}
 DIFFERS = (
     "small: a SRResNet of 5 blocks and 32 maps, 10,500 rounds, feature maps of EfficientNet-Lite0 where there are no "
     "weights of VGG-19; held out are the photographs that come with scikit-image and scikit-learn. "
