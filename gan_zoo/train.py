@@ -99,7 +99,7 @@ def check_played(played: list[tuple[str, int]], phases: list[Phase], path: Path)
         return
     told = lambda given: ", ".join(f"{name} {rounds}" for name, rounds in given)
     others = [one for one, plan in zip(map(tuple, ended), planned, strict=False) if one != plan]
-    if planned and name == planned[-1][0] and rounds > planned[-1][1]:
+    if name == planned[-1][0] and rounds > planned[-1][1]:
         others.append((name, rounds))
     kept = " ".join(f"--config.phases.{name}={rounds}" for name, rounds in others)
     kept = f"{kept} keeps what was played, " if kept else ""
