@@ -66,6 +66,9 @@ def main(argv: list[str]) -> int:
     except UserError as error:
         print(f"gan_zoo: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("gan_zoo: interrupted", file=sys.stderr)
+        return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
@@ -124,7 +127,13 @@ def parse(argv: list[str]) -> tuple[str, argparse.Namespace, list[str]]:
         parser.add_argument(f"--{name}")
     if command == "compare":
         parser.add_argument("more", nargs="*", default=[])
-    return command, parser.parse_args([item for item in rest if not item.startswith("--config.")]), overrides
+    args = parser.parse_args([item for item in rest if not item.startswith("--config.")])
+    if not 0 <= args.seed < 2**32:
+        raise UserError(f"--seed={args.seed}: from 0 to {2**32 - 1}")
+    for name in ("workdir", "init_from", "output", "input", "query", "mask", "fake"):  # no shell sees the ~ after =
+        if value := getattr(args, name):
+            setattr(args, name, os.path.expanduser(value))
+    return command, args, overrides
 
 
 def options(command: str) -> list[str]:

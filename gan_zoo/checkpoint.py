@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import math
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -111,17 +112,19 @@ class Checkpoints:
 
     Args:
         phase_ends: global rounds whose checkpoint is kept.
+        best: what the scores are of that are given when checkpoints are saved; others' are not compared with them.
         read_only: nothing is changed in the folder, in which another process may be training.
     """
 
-    def __init__(self, folder: Path, phase_ends: Sequence[int] = (), read_only: bool = False):
+    def __init__(self, folder: Path, phase_ends: Sequence[int] = (), best: str = "", read_only: bool = False):
         self.folder, self.phase_ends, self.read_only = Path(folder).absolute(), set(phase_ends), read_only
+        self.best = best
         if read_only:
             # Otherwise Orbax sets these two itself, and warns of it.
             options = ocp.CheckpointManagerOptions(read_only=True, create=False, save_interval_steps=0)
         else:
             # Without best_fn Orbax forgets the scores when the run is started again.
-            score = lambda metrics: metrics["score"]
+            score = lambda metrics: metrics.get(best, -math.inf)
             options = ocp.CheckpointManagerOptions(
                 preservation_policy=self, cleanup_tmp_directories=True, best_fn=score
             )
@@ -130,8 +133,8 @@ class Checkpoints:
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
         """Orbax's question (PreservationPolicy)."""
         latest = {checkpoint.step for checkpoint in checkpoints[-LATEST:]}
-        scored = [checkpoint for checkpoint in checkpoints if checkpoint.metrics]
-        best = max(scored, key=lambda checkpoint: checkpoint.metrics["score"]).step if scored else None
+        scored = [checkpoint for checkpoint in checkpoints if self.best in (checkpoint.metrics or {})]
+        best = max(scored, key=lambda checkpoint: checkpoint.metrics[self.best]).step if scored else None
         keep = latest | self.phase_ends | {best}
         return [checkpoint.step in keep for checkpoint in checkpoints]
 
@@ -156,7 +159,7 @@ class Checkpoints:
                 free < wanted and jax.process_count() == 1
             ):  # asked beforehand: a write that fails half-way leaves rubbish and pages of messages
                 raise OSError(f"No space left: {wanted} bytes wanted, {free} free")
-            if not self.manager.save(number, args=items, metrics=None if score is None else {"score": score}):
+            if not self.manager.save(number, args=items, metrics=None if score is None else {self.best: score}):
                 raise RuntimeError("there is a newer checkpoint in the folder")
 
     def wait(self) -> None:
@@ -189,6 +192,8 @@ class Checkpoints:
             elif fits(restored.info):
                 return restored
             else:
+                if not self.read_only:
+                    log.warning("%s: checkpoint %d is not continued, and set aside", self.folder, number)
                 self._set_aside(number, "unused")
         return None
 

@@ -63,7 +63,8 @@ RANGES = {
         *("categories", "captions", "hidden"),
     ),
     (10, MANY): ("watch_samples",),  # fewer cannot be scored
-    (0, 2**63 - 1): ("seed", "pool_size", "_every", "blocks", "squares_first", "curriculum_rounds"),
+    (0, 2**32 - 1): ("seed",),  # jax's keys have no more
+    (0, 2**63 - 1): ("pool_size", "_every", "blocks", "squares_first", "curriculum_rounds"),
     (0, sys.float_info.max): (
         *("learning_rate", "learning_rates", "weight", "_weight", "beta", "drift", "rotation", "shift", "jitter"),
     ),

@@ -126,8 +126,9 @@ class Judge:
         if number < LEAST:
             return scores  # too few held-out images for a floor
         equal = values if number == fake.number else _values(real, fake.first(number), wanted)
-        settings = {name: own for name, (_, own) in equal.items()}
-        key = (importlib.metadata.version("gan_zoo"), real.content, held_out.content, number, settings)
+        settings = {name: {k: v for k, v in own.items() if k not in RESULTS} for name, (_, own) in equal.items()}
+        looked = sorted(self.extractor.protocol.items())
+        key = (importlib.metadata.version("gan_zoo"), looked, real.content, held_out.content, number, settings)
         floor = remembered(key, lambda: {n: v for n, (v, _) in _values(real, held_out.first(number), wanted).items()})
         for name in scores:
             scores[name]["floor"] = {"value": floor[name], "samples": number}
@@ -198,7 +199,7 @@ def evaluate(
     if metrics not in (ALL, METRICS) and trained.game.given and not judge.asked:
         raise UserError(f"{config.model} makes images of images: {', '.join(metrics)} need --extractor=NAME as well")
     if trained.game.given:
-        number = min(number, judge.held_out.size)  # every sample is made of another image
+        number = min(number, trained.test.size)  # every sample is made of another image
     if judge.spec.shape != trained.spec.shape:
         raise UserError(f"{judge.spec.name} has the shape {judge.spec.shape}, and the samples {trained.spec.shape}")
     labels, words = judge.labels(number) if judge.spec.classes == trained.spec.classes else _equal(trained, number)

@@ -138,11 +138,12 @@ class Sweep:
             log.warning("no more jobs are started; %d %s", len(self.running), where)
 
     def _is_next_to_running(self, job: Job) -> bool:
-        """Whether a job of this sweep trains seeds together in the folder above, or apart in those below.
+        """Whether seeds are trained together in the folder above its own, or apart in those below.
 
         They take turns (``Job.turn``): one that was started would only wait, in a place that others could have.
         """
-        return any(job.folder == other.parent or job.folder.parent == other for other in self.running)
+        running = (folder for folder, state in self.states.items() if state == RUNNING)
+        return any(job.folder == other.parent or job.folder.parent == other for other in running)
 
     def _start(self, job: Job) -> None:
         slot = min(set(range(self.at_once)) - set(self.slots.values()))

@@ -113,12 +113,6 @@ class Job:
         """Whether a process trains there: a run's first process holds its lock."""
         return any(map(_locked, (self.folder / ".lock", *self.folder.glob("seed_*/.lock"))))
 
-    @property
-    def reached(self) -> int:
-        """The round of its newest checkpoint."""
-        found = (self.folder / "checkpoints").glob("*")
-        return max((int(file.name) for file in found if file.name.isdigit()), default=0)
-
     def progress(self) -> str:
         """The last thing that its metrics say."""
         lines = workdir.lines(self.folder / "metrics.jsonl", end=PROGRESS)
@@ -251,7 +245,7 @@ def _joined(jobs: list[Job]) -> list[Job]:
         rows = [[group[0]]]
         for job in group[1:]:
             last = rows[-1][-1]
-            follows = job.seed == last.seed + 1 and job.reached == last.reached
+            follows = job.seed == last.seed + 1 and workdir.reached(job.folder) == workdir.reached(last.folder)
             rows[-1].append(job) if follows else rows.append([job])
         row = max(rows, key=len)  # one of a folder, in which its process trains
         if len(row) > 1:

@@ -6,7 +6,7 @@ import itertools
 import logging
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from gan_zoo.record import Record
 from gan_zoo.rounds import States, apart, compile_rounds, side_by_side
 from gan_zoo.step import State, new_state
 from gan_zoo.stop import Stop
-from gan_zoo.workdir import Workdir, read
+from gan_zoo.workdir import Workdir, check, reached, read
 
 RATE = "images_per_second"
 log = logging.getLogger("gan_zoo")
@@ -53,28 +53,35 @@ def train(config: ConfigDict, path: str | Path) -> dict[str, Any] | None:
         for phase in phases:
             check_batch(phase.batch_size)
         captioned.unpack(Path(path))
-        if spec.text_shape or len(phases) > 1 or config.phases:
-            _check_earlier(config, spec, phases, Path(path))
+        _check_earlier(config, spec, phases, Path(path))
         source = data.load(config.dataset, "train", config.image_shape, config.classes)
         check_size(source, max(phase.batch_size for phase in phases))
         larger = source
         if config.load_size:
             larger = data.load(config.dataset, "train", (*config.load_size, spec.shape[-1]), config.classes)
         trained.held_out(config, spec, phases[-1].game)  # what is wrong there is told before a round is played
-        return Run(config, spec, phases, source, larger, Workdir(path, config)).play()
+        return Run(config, spec, phases, source, larger, path).play()
 
 
 def _check_earlier(config: ConfigDict, spec: data.Spec, phases: list[Phase], path: Path) -> None:
-    """Refuses to go on with other texts or phases than a run had, before anything in its folder is touched."""
-    for folder, own in _alone(config, path).items():
-        earlier = None
-        with contextlib.suppress(UserError):
-            earlier = read(folder / "config.json")
-        if not earlier or configs.differences(earlier, configs.to_json(own)) or not (folder / "checkpoints").is_dir():
-            continue  # damaged or another one: told when the folder is opened
+    """Refuses to go on with another config, other texts or phases than a run had, before its folder is touched."""
+    runs = _alone(config, path)
+    rounds = {folder: reached(folder) for folder in runs}
+    earlier = read(path / "config.json") or {}
+    seeds = range(earlier.get("seed", 0), earlier.get("seed", 0) + earlier.get("seeds", 0))
+    if len(set(rounds.values())) > 1 and not {own.seed for own in runs.values()} <= set(seeds):  # else it was killed
+        told = ", ".join(f"{folder.name} {number}" for folder, number in rounds.items())
+        raise UserError(
+            f"{path}: seeds have come unequally far, to the rounds {told}, and together all would go back to the "
+            f"least: train those that lack rounds by themselves (--workdir={path}/seed_K --config.seed=K)"
+        )
+    for folder, own in runs.items():
+        check(folder, own)
+        if not rounds[folder] or not (spec.text_shape or len(phases) > 1 or config.phases):
+            continue
         with contextlib.closing(Checkpoints(folder / "checkpoints", read_only=True)) as found:
             if newest := found.restore():
-                check_played(newest.info["played"], phases, folder)
+                check_played(newest.info, phases, folder)
                 if spec.text_shape:
                     captioned.check(config.dataset, newest.info["text"], config.classes)
 
@@ -87,24 +94,24 @@ def _alone(config: ConfigDict, path: Path) -> dict[Path, ConfigDict]:
     return {path / f"seed_{n}": ConfigDict({**config.to_dict(), "seed": n, "seeds": 1}) for n in numbers}
 
 
-def check_played(played: list[tuple[str, int]], phases: list[Phase], path: Path) -> None:
-    """Refuses phases [(name, rounds)] that were played, if those that are asked for have others before this point.
+def check_played(info: Mapping[str, Any], phases: list[Phase], path: Path) -> None:
+    """Refuses what was played, [(phase, rounds)] of a checkpoint, if the phases asked for have others before its end.
 
     Raises:
-        UserError: says how to keep them.
+        UserError: says how to keep it.
     """
-    *ended, (name, rounds) = played
-    planned = [(phase.name, phase.rounds) for phase in phases[: len(played)]]
-    if [*map(tuple, ended)] == planned[:-1] and name == planned[-1][0] and rounds <= planned[-1][1]:
+    *ended, (name, rounds) = map(tuple, info["played"])
+    planned = [(phase.name, phase.rounds) for phase in phases[: len(ended) + 1]]
+    if ended == planned[:-1] and name == planned[-1][0] and rounds <= planned[-1][1]:
         return
     told = lambda given: ", ".join(f"{name} {rounds}" for name, rounds in given)
-    others = [one for one, plan in zip(map(tuple, ended), planned, strict=False) if one != plan]
-    if name == planned[-1][0] and rounds > planned[-1][1]:
-        others.append((name, rounds))
+    paced = phases[len(planned) - 1].paced  # such as a fade: of another length it begins again
+    keeping = [*ended, (name, info.get("length", rounds) if paced else max(rounds, planned[-1][1]))]
+    others = [one for one, plan in zip(keeping, planned, strict=False) if one != plan]
     kept = " ".join(f"--config.phases.{name}={rounds}" for name, rounds in others)
     kept = f"{kept} keeps what was played, " if kept else ""
     raise UserError(
-        f"{path} has played the rounds {told(played)}, and these settings give them {told(planned)}: "
+        f"{path} has played the rounds {told(info['played'])}, and these settings give them {told(planned)}: "
         f"{kept}another --workdir begins anew"
     )
 
@@ -146,23 +153,26 @@ class Run:
         phases: list[Phase],
         source: data.Source,
         larger: data.Source,
-        workdir: Workdir,
+        path: str | Path,
     ):
-        self.config, self.spec, self.phases, self.workdir = config, spec, phases, workdir
+        self.config, self.spec, self.phases = config, spec, phases
         self.source, self.larger = source, larger
         self.mesh = jax.sharding.get_mesh()
         self.dtype = float_type(config.precision)
         self.ends = list(itertools.accumulate(phase.rounds for phase in phases))
-        self.constants = [phase.constants() for phase in phases]  # a missing file is told before anything is played
-        self.stop = Stop()
+        # What is missing here is told before anything in the folder is touched.
+        self.constants = [phase.constants() for phase in phases]
         self.record = Record(config, source)
         self.text = captioned.weights(config.dataset, config.classes) if spec.text_shape else ""
+        self.workdir = Workdir(path, config)
+        self.stop = Stop()
         self.compile_seconds = 0.0
         self.earlier_seconds = 0.0
         self.seeds = []
-        for path, own in _alone(config, workdir.path).items():
-            place = workdir if own is config else Workdir(path, own)
-            self.seeds.append(Seed(own, place, Checkpoints(path / "checkpoints", self.ends)))
+        best = f"{config.best_score}/{config.watch_samples}"
+        for folder, own in _alone(config, self.workdir.path).items():
+            place = self.workdir if own is config else Workdir(folder, own)
+            self.seeds.append(Seed(own, place, Checkpoints(folder / "checkpoints", self.ends, best)))
         for folder in (self.workdir, *(seed.workdir for seed in self.seeds)):
             if self.text and folder.writes:
                 captioned.keep(self.config.dataset, self.config.classes, folder.path)

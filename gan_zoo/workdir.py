@@ -55,12 +55,12 @@ class Workdir:
             raise UserError(f"{self.path} cannot be written: {error.strerror}") from None
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise UserError(f"another process trains in {self.path}: wait for it, or name another --workdir") from None
-        # Before its first checkpoint a run has nothing to lose, and its config can be mended.
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be locked: {error.strerror}; name a --workdir elsewhere") from None
+        check(self.path, config)
         given = configs.to_json(config)
-        if any(child.name.isdigit() for child in (self.path / "checkpoints").glob("*")):
-            self._compare(given)
         # Scores belong to the config beside them: killed between these lines, a run has none rather than another's.
         if not self._holds(given):
             self.remove("result.json", "evaluation.json")
@@ -110,15 +110,32 @@ class Workdir:
         except UserError:  # damaged
             return False
 
-    def _compare(self, config: dict[str, Any]) -> None:
-        earlier = self.read("config.json")
-        changed = configs.differences(earlier, config) if earlier else []
-        if changed:
-            raise UserError(
-                f"{self.path} holds a run with another config:\n  "
-                + "\n  ".join(changed)
-                + "\nName another --workdir, or give the same settings to continue that run."
-            )
+
+def check(path: Path, config: ConfigDict) -> None:
+    """Refuses to continue what was trained in a folder with another config.
+
+    Raises:
+        UserError: names the differences.
+    """
+    if config.seeds == 1 and any(map(reached, path.glob("seed_*"))):
+        raise UserError(
+            f"{path} holds runs of several seeds: --config.seeds=N continues them, --workdir={path}/seed_K one of them"
+        )
+    if not reached(path):
+        return  # before its first checkpoint a run has nothing to lose, and its config can be mended
+    earlier = read(path / "config.json")
+    if changed := configs.differences(earlier, configs.to_json(config)) if earlier else []:
+        raise UserError(
+            f"{path} holds a run with another config:\n  "
+            + "\n  ".join(changed)
+            + "\nName another --workdir, or give the same settings to continue that run."
+        )
+
+
+def reached(path: Path) -> int:
+    """The round of a run's newest checkpoint."""
+    found = (path / "checkpoints").glob("*")
+    return max((int(file.name) for file in found if file.name.isdigit()), default=0)
 
 
 def read(path: Path) -> dict[str, Any] | None:

@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 from tools import PROJECT, command, environment, noise, result, write_image
 
+from gan_zoo import __main__ as command_line
+
 DCGAN = str(PROJECT / "configs/dcgan.py:digits")
 QUICK = ["--config.rounds=2", "--config.batch_size=8", "--config.eval_samples=8"]
 
@@ -150,6 +152,25 @@ def test_odd_workdirs_and_numbers(env, tmp_path):
     refused(["sample", f"--workdir={file}"], env, "holds no run")
     refused(["evalute", f"--workdir={file}"], env, "evalute", "evaluate")
     refused(["evaluate", f"--workdir={file}", "--config.rounds=3"], env, "config.rounds")
+
+
+def test_seeds_that_jax_would_cut_off(refused_here, tmp_path):
+    refused_here(["sample", f"--workdir={tmp_path}", "--seed=4294967296"], "--seed=4294967296: from 0 to 4294967295")
+    refused_here([DCGAN, f"--workdir={tmp_path}/w", "--config.seed=4294967296"], "seed is 4294967296")
+
+
+def test_a_home_folder_is_found_behind_an_equals_sign(monkeypatch, refused_here, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    refused_here(["sample", "--workdir=~/none"], f"{tmp_path}/none holds no run")
+
+
+def test_an_interrupted_command_leaves_no_traceback(monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(command_line.COMMANDS, "list", interrupted)
+    monkeypatch.setattr(command_line, "_quiet_libraries", lambda: None)
+    assert command_line.main(["list"]) == 130 and capsys.readouterr().err == "gan_zoo: interrupted\n"
 
 
 def test_config_mistakes_leave_no_workdir(env, tmp_path):

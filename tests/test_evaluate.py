@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -86,6 +87,25 @@ def test_held_out_images_are_at_their_own_floor(healthy):
         assert score["value"] == score["at_floor"]["value"]
         assert score["value"] == pytest.approx(score["floor"]["value"], rel=0.15), name
     assert healthy["scores"]["inception_score"]["value"] > 8
+
+
+def test_a_floor_is_of_the_features_that_see_it(cache):
+    """Of doubled features Fréchet distances are four times as large, the floor's as well; and it is computed once."""
+    plain = Judge("digits", (8, 8, 1), 10).extractor
+    twice = lambda variables, x: (2 * plain.apply(variables, x)[0], plain.apply(variables, x)[1])
+    doubled = replace(plain, apply=twice, protocol={**plain.protocol, "extractor": "doubled"})
+
+    def fid(extractor, choose=lambda numbers: numbers):
+        judge = Judge("digits", (8, 8, 1), 10)
+        judge.extractor = extractor
+        return evaluate(Drawn(choose), judge, 300, ("fid", "inception_score"))["scores"]["fid"]
+
+    one, other = fid(plain), fid(doubled)
+    assert other["value"] == pytest.approx(4 * one["value"], rel=1e-3)
+    assert other["floor"]["value"] == pytest.approx(4 * one["floor"]["value"], rel=1e-3)
+    kept = lambda: {file for file in (cache / "gan_zoo" / "references").iterdir() if file.suffix == ".json"}
+    before = kept()
+    assert fid(plain, lambda numbers: numbers // 2)["floor"] == one["floor"] and kept() == before
 
 
 def test_eight_devices_score_as_one():

@@ -103,6 +103,35 @@ def test_folder_with_splits_of_its_own(tmp_path):
     assert test.arrays["label"].tolist() == [1]
 
 
+def test_splits_of_other_names_are_no_labels(tmp_path):
+    for split in ("train", "valid"):
+        write_image(tmp_path / split / "1.png", noise(4, 4))
+    assert data.spec(f"folder:{tmp_path}").classes == 0 and data.load(f"folder:{tmp_path}", "test").size == 1
+    (tmp_path / "valid").rename(tmp_path / "Test")
+    with pytest.raises(UserError, match="has the subfolders test, train: name both splits"):
+        data.spec(f"folder:{tmp_path}")
+    write_image(tmp_path / "car" / "1.png", noise(4, 4))  # the vehicles
+    assert data.spec(f"folder:{tmp_path}").classes == 3
+
+
+@pytest.mark.parametrize("labelled", ["train", "test"])
+def test_one_split_with_labels_and_one_without(tmp_path, labelled):
+    for split in ("train", "test"):
+        write_image(tmp_path / split / ("a" if split == labelled else "") / "1.png", noise(4, 4))
+    with pytest.raises(UserError, match="both need subfolders"):
+        data.spec(f"folder:{tmp_path}")
+
+
+def test_folders_that_are_links(tmp_path):
+    for label in "ab":
+        write_image(tmp_path / f"where_{label}_lies" / "1.png", noise(4, 4))
+        (tmp_path / "set").mkdir(exist_ok=True)
+        (tmp_path / "set" / label).symlink_to(tmp_path / f"where_{label}_lies")
+    (tmp_path / "set" / "a" / "back").symlink_to(tmp_path / "set")
+    assert data.load(f"folder:{tmp_path}/set", "train").class_names == ("a", "b")
+    assert sum(data.load(f"folder:{tmp_path}/set", split).size for split in ("train", "test")) == 2
+
+
 def test_folder_without_labels_of_every_format(tmp_path):
     for suffix in ("png", "jpg", "JPEG", "webp", "bmp", "gif"):
         write_image(tmp_path / f"1.{suffix}", noise(16, 12, 3))

@@ -124,15 +124,20 @@ def test_seeds_apart_leave_their_place_while_others_are_trained_together(tmp_pat
         playing.running[job.folder], playing.states[job.folder] = SimpleNamespace(done=lambda: False), jobs.RUNNING
 
     monkeypatch.setattr(playing, "_start", start)
-    monkeypatch.setattr(jobs.Job, "is_busy", lambda job: row.folder in playing.running)  # which has the turn
+    turn = {row.folder, alone.folder}  # as of a sweep that was killed, whose row trains on
+    monkeypatch.setattr(jobs.Job, "is_busy", lambda job: job.folder in turn)
     looks = playing.play()
     next(looks)
+    states = [playing.states[job.folder] for job in (row, alone, other)]
+    assert started == [other] and states == [jobs.RUNNING, jobs.WAITING, jobs.RUNNING]
+    turn.clear()
     next(looks)
-    assert started == [row, other] and playing.states[alone.folder] == jobs.WAITING
+    next(looks)
+    assert started == [other, row] and playing.states[alone.folder] == jobs.WAITING
     del playing.running[row.folder]
     playing.states[row.folder] = jobs.DONE
     next(looks)
-    assert started == [row, other, alone]
+    assert started == [other, row, alone]
 
 
 def test_gpus_are_shared_before_jax_starts(tmp_path, monkeypatch):

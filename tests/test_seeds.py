@@ -113,6 +113,21 @@ def test_continued_where_all_seeds_have_a_checkpoint(whole, env, tmp_path):
         assert plain(lines(tmp_path / folder)) == plain(lines(whole / folder))
 
 
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("config.seeds=3", ("unequally far, to the rounds seed_3 40, seed_4 40, seed_5 0", "--config.seed=K")),
+        ("config.seeds=1", ("holds runs of several seeds", "--config.seeds=N continues them")),
+        ("config.batch_size=32", ("seed_3 holds a run with another config", "batch_size: 16 -> 32")),
+    ],
+)
+def test_what_seeds_have_is_kept_where_a_command_is_refused(whole, override, words, tmp_path, refused_here):
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    refused_here(arguments(tmp_path, override), *words)
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+
+
 def test_summary_has_mean_and_spread():
     of = lambda value, share: {"step": 5, "scores": {"a": {"value": value, "n": 1}, "h": {"value": share}}}
     found = summary([0, 1], [of(1.0, [0.0, 1.0]), of(3.0, [1.0, 1.0])])["scores"]

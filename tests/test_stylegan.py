@@ -176,17 +176,21 @@ def test_phases_that_were_played_are_kept_or_told(changed):
     """More rounds that lengthen a phase which has ended would throw away what came after it."""
     _, _, phases = build()
     played = [(phase.name, phase.rounds) for phase in phases]
+    seen = lambda played, length=9: check_played({"played": played, "length": length}, phases, Path("runs/a"))
     here = [*played[:2], (played[2][0], 1)]
-    check_played(here, phases, Path("runs/a"))
-    check_played(played, phases, Path("runs/a"))
+    seen(here)
+    seen(played)
     name, rounds = here[changed]
     here[changed] = (name, rounds + 5)
-    with pytest.raises(UserError, match=f"--config.phases.{name}={rounds + 5} .*keeps") as told:
-        check_played(here, phases, Path("runs/a"))
+    with pytest.raises(UserError, match=f"them .*: --config.phases.{name}={rounds + 5} keeps") as told:  # and no other
+        seen(here)
     assert "runs/a has played" in str(told.value)
-    name, rounds = played[1]
-    with pytest.raises(UserError, match=f"them .*: --config.phases.{name}={rounds + 1} keeps"):  # and no other
-        check_played([played[0], (name, rounds + 1)], phases, Path("runs/a"))
+    name, rounds = played[2]
+    with pytest.raises(UserError, match=f"them .*: --config.phases.{name}={rounds + 1} keeps"):
+        seen([*played[:2], (name, rounds + 1)])
+    name, rounds = played[1]  # a fade: of another length it would begin again
+    with pytest.raises(UserError, match=f"them .*: --config.phases.{name}={rounds + 9} keeps"):
+        seen([played[0], (name, rounds + 1)], rounds + 9)
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,15 @@ def test_another_config_is_refused_with_the_difference(env, whole):
     assert "config.noise_size: 100 -> 7" in run.stderr
 
 
+def test_what_is_missing_is_told_before_scores_are_lost(whole, tmp_path, refused_here, monkeypatch):
+    name = CONFIGS[0]
+    monkeypatch.delenv("GAN_ZOO_INCEPTION", raising=False)
+    shutil.copytree(whole(name), tmp_path, dirs_exist_ok=True)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    refused_here(arguments(name, tmp_path, "config.extractor=inception"), "inception")
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+
+
 def test_a_second_process_is_kept_out(env, tmp_path):
     name = CONFIGS[0]
     first = start(arguments(name, tmp_path, "config.rounds=100000"), env)
@@ -240,7 +249,14 @@ def test_the_best_checkpoint_is_kept_across_starts(tmp_path):
             checkpoints.save(number, state, {"played": [["x", number]]}, score=0.9 if number == 2 else 0.1)
         checkpoints.wait()
         checkpoints.close()
-    assert sorted(int(p.name) for p in tmp_path.iterdir()) == [2, 5, 6]
+    kept = lambda: sorted(int(folder.name) for folder in tmp_path.iterdir())
+    assert kept() == [2, 5, 6]
+    checkpoints = Checkpoints(tmp_path, best="fid/1000")  # what was best by another score is not by this one
+    for number in (7, 8, 9, 10):
+        checkpoints.save(number, state, {"played": [["x", number]]}, score=-1.0 if number == 7 else -2.0)
+    checkpoints.wait()
+    checkpoints.close()
+    assert kept() == [7, 9, 10]
 
 
 def test_a_changed_note_beside_the_state_is_damage(tmp_path):

@@ -1,9 +1,10 @@
-"""folder:PATH: a folder of images; its subfolders are labels, or the splits train and test (or val).
+"""folder:PATH: a folder of images; its subfolders are labels, or the splits train and test (or val, or valid).
 
 A .txt beside an image, of the same name, holds its captions, a line each.
 """
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ ARGUMENT = "PATH"
 Files = dict[str, list[tuple[Path, str]]]  # split -> paths and names of labels
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 KNOWN = ", ".join(SUFFIXES)
+HELD_OUT = ("test", "val", "valid", "validation")  # what the split beside train may be called
 TEST = 0.1  # the share that is held out when the folder itself has no splits
 
 
@@ -109,14 +111,19 @@ def listed(argument: str) -> Files:
             f"there is no folder {root}: put the images there, in a subfolder for each label if they have some (a .txt "
             "beside an image holds its captions), or name another by --config.dataset"
         )
-    held_out = "test" if (root / "test").is_dir() else "val"
-    if (root / "train").is_dir() and (root / held_out).is_dir():
-        found = {split: _labelled(root / name) for split, name in (("train", "train"), ("test", held_out))}
+    held_out = [name for name in HELD_OUT if (root / name).is_dir()]
+    if (root / "train").is_dir() and held_out:
+        places = {"train": root / "train", "test": root / held_out[0]}
+        found = {split: _labelled(place) for split, place in places.items()}
     else:
-        found = _split(root, _labelled(root))
+        found, places = _split(root, _labelled(root)), {"train": root, "test": root}
+        if (names := {name.lower() for name in _class_names(found)}) and names <= {"train", "training", *HELD_OUT}:
+            raise UserError(f"{root} has the subfolders {', '.join(sorted(names))}: name both splits, train and test")
     for split, files in found.items():
         if not files:
-            raise UserError(f"{root / split} holds no images ({KNOWN})")
+            raise UserError(f"{places[split]} holds no images ({KNOWN})")
+    if len({any(label for _, label in files) for files in found.values()}) > 1:
+        raise UserError(f"{places['train']} and {places['test']}: both need subfolders, which are labels, or none")
     return found
 
 
@@ -132,10 +139,14 @@ def _labelled(root: Path) -> list[tuple[Path, str]]:
 
 
 def _files(root: Path) -> list[Path]:
-    """The image files in a folder and below it, hidden ones left out, in order of their names."""
-    hidden = lambda path: any(part.startswith(".") for part in path.relative_to(root).parts)
-    found = (path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(path for path in found if not hidden(path))
+    """The image files in a folder and below it, through links, hidden ones left out, in order of their names."""
+    found, seen = [], {os.path.realpath(root)}
+    for folder, below, names in os.walk(root, followlinks=True):
+        places = {name: os.path.realpath(os.path.join(folder, name)) for name in sorted(below) if name[0] != "."}
+        below[:] = [name for name, place in places.items() if place not in seen]  # links may lead back
+        seen.update(places.values())
+        found += [Path(folder, name) for name in names if name[0] != "."]
+    return sorted(path for path in found if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
 def _split(root: Path, files: list[tuple[Path, str]]) -> Files:
