@@ -9,7 +9,7 @@ from gan_zoo.reproduce import Result, scores_of
 from gan_zoo.trained import spread
 
 PAPER = "no paper: the code of the first deepfakes (2017)"
-COST = {"small": "30 minutes of one core", "paper": "1.2e18 FLOP (counted)"}
+COST = {"small": "30 to 40 minutes of one core", "paper": "1.2e18 FLOP (counted)"}
 DIFFERS = (
     "Twitter's and Google's drawings of 130 faces for photographs of two people, 32x32 pixels for 64x64, so the "
     "networks are narrower and learn 10,000 rounds at a high rate, with Adam's b1 0.9 for 0.5. The code has neither "
