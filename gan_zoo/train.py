@@ -30,7 +30,7 @@ from gan_zoo.record import Record
 from gan_zoo.rounds import States, apart, compile_rounds, side_by_side
 from gan_zoo.step import State, new_state
 from gan_zoo.stop import Stop
-from gan_zoo.workdir import Workdir, check, reached, read
+from gan_zoo.workdir import Workdir, check_continued, reached, read
 
 RATE = "images_per_second"
 log = logging.getLogger("gan_zoo")
@@ -76,7 +76,7 @@ def _check_earlier(config: ConfigDict, spec: data.Spec, phases: list[Phase], pat
             f"least: train those that lack rounds by themselves (--workdir={path}/seed_K --config.seed=K)"
         )
     for folder, own in runs.items():
-        check(folder, own)
+        check_continued(folder, own)
         if not rounds[folder] or not (spec.text_shape or len(phases) > 1 or config.phases):
             continue
         with contextlib.closing(Checkpoints(folder / "checkpoints", read_only=True)) as found:

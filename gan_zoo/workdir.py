@@ -59,7 +59,7 @@ class Workdir:
             raise UserError(f"another process trains in {self.path}: wait for it, or name another --workdir") from None
         except OSError as error:
             raise UserError(f"{self.path} cannot be locked: {error.strerror}; name a --workdir elsewhere") from None
-        check(self.path, config)
+        check_continued(self.path, config)
         given = configs.to_json(config)
         # Scores belong to the config beside them: killed between these lines, a run has none rather than another's.
         if not self._holds(given):
@@ -111,7 +111,7 @@ class Workdir:
             return False
 
 
-def check(path: Path, config: ConfigDict) -> None:
+def check_continued(path: Path, config: ConfigDict) -> None:
     """Refuses to continue what was trained in a folder with another config.
 
     Raises:

@@ -177,10 +177,11 @@ def test_what_was_played_is_kept_or_told(tmp_path, trained_only):
 
 def test_what_seeds_have_played_alone_is_kept_or_told(tmp_path, trained_only):
     few = ("config.eval_samples=16", "config.log_every=1")
-    train(small(*few, "config.rounds=1", "config.seed=1"), tmp_path / "seed_1")
-    with pytest.raises(UserError, match="seed_1 has played .* --config.phases.stage1=1 keeps"):
+    for seed in (0, 1):
+        train(small(*few, "config.rounds=1", f"config.seed={seed}"), tmp_path / f"seed_{seed}")
+    with pytest.raises(UserError, match="seed_0 has played .* --config.phases.stage1=1 keeps"):
         train(small(*few, "config.rounds=2", "config.seeds=2"), tmp_path)
-    assert {folder.name for folder in tmp_path.iterdir()} == {"seed_1"}
+    assert {folder.name for folder in tmp_path.iterdir()} == {"seed_0", "seed_1"}
 
 
 def test_networks_that_read_another_encoders_texts_are_not_taken_over(tmp_path, monkeypatch, trained_only):
