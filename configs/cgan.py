@@ -1,6 +1,6 @@
 """Conditional GAN (Mirza and Osindero 2014): fully connected, the label shown to both networks.
 
-./launch.sh configs/cgan.py:digits    24 s of training on two cores, label accuracy 0.979, FID 4.81 (jax 0.10.2)
+./launch.sh configs/cgan.py:digits    13 s of training on two cores, label accuracy 0.981, FID 4.80 (jax 0.10.2)
 """
 
 from gan_zoo.config import settings

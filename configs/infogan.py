@@ -2,7 +2,7 @@
 
     ./launch.sh configs/infogan.py:digits --config.seed=S
 
-Seeds 0, 1, 2: code accuracy 0.846, 0.965, 0.798; L_I 2.30 nats of 2.30; 26 to 31 s of training on two cores
+Seeds 0, 1, 2: code accuracy 0.821, 0.823, 0.910; L_I 2.30 nats of 2.30; 14 to 15 s of training on two cores
 (jax 0.10.2).
 """
 
