@@ -67,9 +67,7 @@ def _check_earlier(config: ConfigDict, spec: data.Spec, phases: list[Phase], pat
     """Refuses to go on with another config, other texts or phases than a run had, before its folder is touched."""
     runs = _alone(config, path)
     rounds = {folder: reached(folder) for folder in runs}
-    earlier = read(path / "config.json") or {}
-    seeds = range(earlier.get("seed", 0), earlier.get("seed", 0) + earlier.get("seeds", 0))
-    if len(set(rounds.values())) > 1 and not {own.seed for own in runs.values()} <= set(seeds):  # else it was killed
+    if len(set(rounds.values())) > 1 and not _were_together(runs, path):
         told = ", ".join(f"{folder.name} {number}" for folder, number in rounds.items())
         raise UserError(
             f"{path}: seeds have come unequally far, to the rounds {told}, and together all would go back to the "
@@ -84,6 +82,12 @@ def _check_earlier(config: ConfigDict, spec: data.Spec, phases: list[Phase], pat
                 check_played(newest.info, phases, folder)
                 if spec.text_shape:
                     captioned.check(config.dataset, newest.info["text"], config.classes)
+
+
+def _were_together(runs: Mapping[Path, ConfigDict], path: Path) -> bool:
+    """Whether a folder's runs were trained in it together: killed, they may stand a checkpoint apart."""
+    earlier = read(path / "config.json") or {"seed": 0, "seeds": 0}
+    return {own.seed for own in runs.values()} <= set(range(earlier["seed"], earlier["seed"] + earlier["seeds"]))
 
 
 def _alone(config: ConfigDict, path: Path) -> dict[Path, ConfigDict]:
